@@ -1,0 +1,55 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one boundary between a module and its logic: from outcome or error to exit_json or fail_json."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Optional, Protocol
+
+from .errors import MaintenanceError
+from .findings import Action, Finding, build_result
+
+
+class AnsibleModuleLike(Protocol):
+    """The two ways out of an AnsibleModule."""
+
+    def exit_json(self, **kwargs: Any) -> NoReturn: ...
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn: ...
+
+
+@dataclass
+class Outcome:
+    """What a module's logic hands back. details: what is special to the module."""
+
+    findings: Sequence[Finding] = ()
+    actions: Sequence[Action] = ()
+    details: Optional[dict[str, Any]] = None
+    diff: Optional[dict[str, Any]] = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def conclude(module: AnsibleModuleLike, work: Callable[[], Outcome]) -> NoReturn:
+    """Does the work and leaves the module with its result, or with the error and what was seen until then."""
+    started = time.monotonic()
+    try:
+        outcome = work()
+    except MaintenanceError as error:
+        module.fail_json(
+            msg=str(error),
+            **build_result(error.findings, error.actions, seconds=time.monotonic() - started),
+        )
+    result = build_result(
+        outcome.findings,
+        outcome.actions,
+        seconds=time.monotonic() - started,
+        details=outcome.details,
+        diff=outcome.diff,
+    )
+    if outcome.warnings:
+        result["warnings"] = outcome.warnings
+    module.exit_json(**result)

@@ -1,0 +1,71 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running programs: no shell, no secrets in arguments, always a time limit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Optional, Protocol
+
+from .errors import MaintenanceError
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a program ended. Output is text; bytes that are no UTF-8 are replaced."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Runner(Protocol):
+    """Runs a program to its end."""
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Optional[Mapping[str, str]] = None,
+        stdin: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Completed: ...
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    environment: Optional[Mapping[str, str]] = None,
+    stdin: Optional[str] = None,
+    timeout: Optional[float] = None,
+) -> Completed:
+    """Runs the program with the C locale, so that its words can be read.
+
+    environment: added to that of this process; the place for secrets. timeout: seconds.
+    Raises MaintenanceError where the program is missing or does not end in time.
+    """
+    try:
+        done = subprocess.run(
+            list(argv),
+            env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "", **(environment or {})},
+            input=None if stdin is None else stdin.encode(),
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise MaintenanceError(f"The program {argv[0]} is not installed on this host, or not in its PATH.") from None
+    except PermissionError:
+        raise MaintenanceError(f"The program {argv[0]} may not be executed by this account.") from None
+    except subprocess.TimeoutExpired:
+        raise MaintenanceError(f"The program {argv[0]} did not end within {timeout:g} seconds.") from None
+    return Completed(
+        returncode=done.returncode,
+        stdout=done.stdout.decode("utf-8", "replace"),
+        stderr=done.stderr.decode("utf-8", "replace"),
+    )

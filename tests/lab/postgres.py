@@ -6,7 +6,6 @@ Debian's server (with its contrib extensions) where it is installed, else the em
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import pwd
 import shutil
@@ -91,6 +90,10 @@ class Server:
             "pg_bindir": str(self.bindir),
             **more,
         }
+
+    def environment(self) -> dict[str, str]:
+        """What leads libpq to this server."""
+        return {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "postgres", "PGPASSWORD": PASSWORD}
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A client program against this server."""

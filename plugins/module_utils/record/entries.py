@@ -1,0 +1,63 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what a callback is given to the entries of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .own import one_line
+
+OWN_MODULES = "careops.maintenance."
+
+
+def result_entry(
+    result: Mapping[str, Any], *, state: str, task: Mapping[str, Any], started: float, ended: float
+) -> dict[str, Any]:
+    """The entry of a task's result on one host; items of a loop are gathered into one.
+
+    state: ok, failed or unreachable. task: host, procedure, task, action, rescued, ignored.
+    started, ended: seconds since the epoch. ``invocation`` is left out: it may hold secrets.
+    """
+    parts = [result, *(part for part in result.get("results") or () if isinstance(part, Mapping))]
+    entry: dict[str, Any] = {
+        **task,
+        "state": state,
+        "seconds": round(ended - started, 3),
+        "work_seconds": round(sum(_work_seconds(part) for part in parts), 3),
+        "ended_at": round(ended, 3),
+        "findings": _gathered(parts, "findings"),
+        "actions": _gathered(parts, "actions"),
+    }
+    if state != "ok":
+        entry["message"] = _message(parts)
+    if "censored" in result and str(task["action"]).startswith(OWN_MODULES):
+        entry["hidden"] = True
+    return entry
+
+
+def _gathered(parts: Iterable[Mapping[str, Any]], key: str) -> list[dict[str, Any]]:
+    rows = []
+    for part in parts:
+        # Other collections' modules may use the same words for something else.
+        if isinstance(part.get("summary"), Mapping) and isinstance(part.get(key), list):
+            rows.extend(row for row in part[key] if isinstance(row, Mapping))
+    return [dict(row) for row in rows]
+
+
+def _work_seconds(part: Mapping[str, Any]) -> float:
+    summary = part.get("summary")
+    seconds = summary.get("seconds", 0) if isinstance(summary, Mapping) else 0
+    return float(seconds) if isinstance(seconds, (int, float)) else 0.0
+
+
+def _message(parts: list[Mapping[str, Any]]) -> str:
+    troubled = [part for part in parts[1:] if part.get("failed") or part.get("unreachable")] or parts
+    said = []
+    for part in troubled:
+        text = part.get("msg") or part.get("censored") or part.get("reason") or part.get("stderr")
+        if text and one_line(text) not in said:
+            said.append(one_line(text))
+    return " ".join(said) or "no message"

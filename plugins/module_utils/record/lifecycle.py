@@ -1,0 +1,157 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The three moments of a run's record: opened before anything else, closed after everything, judged at last."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ..clock import parse_moment, to_text
+from ..errors import MaintenanceError
+from ..files import write_atomic
+from ..findings import Action, Finding
+from ..glue import Outcome
+from .journal import DELIVERED, FINDINGS, RECORD, Journal, JournalWriter, read_journal
+from .record import compile_record
+from .runs import Run, find_runs, prune, state_of
+
+NOT_ACTIVE = (
+    "The recorder is not active, so nothing of this run would be written down and nothing was started: add "
+    "careops.maintenance.recorder to callbacks_enabled in ansible.cfg. The variable ANSIBLE_CALLBACKS_ENABLED, where "
+    "it is set, replaces that list and must name it too."
+)
+
+
+def open_run(folder: str, *, facts: Mapping[str, str], keep: int, now: datetime, recorder_error: str) -> Outcome:
+    """Proves that the recorder writes, finds what earlier runs left, and refuses to run beside a live run.
+
+    folder: where the recorder of this run writes. facts: what is known of the run, for its record.
+    keep: how many delivered runs stay on the controller.
+    Raises MaintenanceError where the recorder does not write or another run of the system is live.
+    """
+    if recorder_error:
+        raise MaintenanceError(
+            f"The recorder cannot write to {folder}, so nothing was started: {recorder_error}. Mend that and run again."
+        )
+    if not folder or not os.path.isdir(folder):
+        raise MaintenanceError(NOT_ACTIVE)
+    if not read_journal(folder).first("started"):
+        raise MaintenanceError(NOT_ACTIVE)
+    others = [run for run in find_runs(os.path.dirname(folder), now=now) if run.folder != folder]
+    check_mode = bool(read_journal(folder).first("started")["check_mode"])
+    _refuse_beside(others, system=facts["system"], work_class=facts["work_class"], check_mode=check_mode)
+    gone = [] if check_mode else prune(others, keep=keep)
+    return Outcome(
+        findings=[_left_over(run) for run in others if run.state == "cut_off"],
+        actions=[Action(action="prune", target=name, changed=True, outcome="done") for name in gone],
+        details={
+            "run": {**facts, "operator": facts["operator"] or os.environ.get("SUDO_USER") or getpass.getuser()},
+            "unfinished": [
+                {"folder": run.folder, "check_mode": run.check_mode}
+                for run in others
+                if run.state in ("cut_off", "closed")
+            ],
+        },
+    )
+
+
+def _refuse_beside(others: Sequence[Run], *, system: str, work_class: str, check_mode: bool) -> None:
+    if check_mode or work_class == "observe":
+        return
+    for run in others:
+        if run.state == "live" and run.system == system and not run.check_mode:
+            raise MaintenanceError(
+                f"Another run of {system} is under way ({run.run_id}): wait until it has ended, or stop it, then run again."
+            )
+
+
+def _left_over(run: Run) -> Finding:
+    return Finding(
+        check="run.cut_off",
+        subject=run.run_id,
+        status="warning",
+        message="An earlier run was killed before it could close; its record is closed now, read it before going on.",
+    )
+
+
+def close_run(
+    folder: str, *, fail_on: Sequence[str], now: datetime, recorder_error: str = "", undelivered: str = ""
+) -> Outcome:
+    """Writes record.json and findings.jsonl from the journal; again where called again.
+
+    undelivered: why the record did not reach the records host, where that was tried.
+    A run whose process is gone is closed in its place, as interrupted, at the time of its last entry.
+    Raises MaintenanceError where there is no journal or the folder cannot be written.
+    """
+    if not folder:
+        raise MaintenanceError(NOT_ACTIVE)
+    journal = read_journal(folder)
+    if not journal.first("started"):
+        raise MaintenanceError(f"The journal in {folder} does not say which run it is of: nothing to close.")
+    ended = now
+    cut_off = state_of(folder, journal, now=now) == "cut_off"
+    if cut_off:
+        ended = parse_moment(journal.entries[-1]["time"], option="time")
+        if not journal.first("interrupted"):
+            journal.entries.append(_killed(journal))
+    if recorder_error:
+        journal.problems.append(f"The recorder could not write: {recorder_error}.")
+    if undelivered:
+        journal.problems.append(f"The record did not reach the records host, the next run tries again: {undelivered}")
+    record, findings = compile_record(journal, ended=ended, fail_on=fail_on)
+    try:
+        write_atomic(os.path.join(folder, RECORD), _json(record), mode=0o640)
+        write_atomic(os.path.join(folder, FINDINGS), b"".join(_json(finding) for finding in findings), mode=0o640)
+        if cut_off:
+            writer = JournalWriter(folder)
+            writer.append("closed", to_text(now), outcome=record["verdict"]["outcome"])
+            writer.close()
+    except OSError as error:
+        raise MaintenanceError(
+            f"The record cannot be written to {folder}: {error.strerror}. Mend that; the next run closes this one."
+        ) from None
+    run = record["run"]
+    return Outcome(
+        details={"run_id": run["id"], "series": f"{run['system']}_{run['cadence']}", "verdict": record["verdict"]}
+    )
+
+
+def _killed(journal: Journal) -> dict[str, Any]:
+    last = journal.entries[-1]
+    task = journal.last("task").get("task")
+    during = f" during the task '{task}'" if task else ""
+    return {"kind": "interrupted", "time": last["time"], "sentence": f"The run was killed{during}."}
+
+
+def _json(data: Any) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
+
+
+def mark_delivered(folder: str) -> Outcome:
+    """Notes that the records host has the record, so that no later run brings it there again."""
+    try:
+        write_atomic(os.path.join(folder, DELIVERED), b"", mode=0o640)
+    except OSError as error:
+        raise MaintenanceError(f"The folder {folder} cannot be written: {error.strerror}.") from None
+    return Outcome()
+
+
+def judge_run(folder: str) -> Outcome:
+    """Ends the run as its record says.
+
+    Raises MaintenanceError with the verdict where that is ``failed``, so that the exit status tells it.
+    """
+    try:
+        with open(os.path.join(folder, RECORD), encoding="utf-8") as stream:
+            verdict = json.load(stream)["verdict"]
+    except OSError as error:
+        raise MaintenanceError(f"The run in {folder} has no record: {error.strerror}.") from None
+    if verdict["outcome"] == "failed":
+        raise MaintenanceError(" ".join([verdict["sentence"], *verdict["reasons"]]))
+    return Outcome(details={"verdict": verdict})

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Findings that the run makes about itself: a task that failed, a host that was away, a record with a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..findings import Finding
+from .journal import Journal
+
+LONGEST_MESSAGE = 900
+
+
+def one_line(text: object, *, longest: int = LONGEST_MESSAGE) -> str:
+    """The text as one line, cut where it is too long for a message."""
+    line = " ".join(str(text).split()) or "no message"
+    return line if len(line) <= longest else f"{line[:longest]} ..."
+
+
+def of_result(entry: Mapping[str, Any]) -> Iterator[Finding]:
+    """What a task's result says about the run, whichever role it came from."""
+    task = f"{entry['procedure']}: {entry['task']}"
+    if entry["state"] == "unreachable":
+        yield Finding(
+            check="run.unreachable",
+            subject=entry["host"],
+            status="critical",
+            message=f"The host could not be reached for the task '{task}': {one_line(entry['message'])}",
+        )
+    elif entry["state"] == "failed":
+        recovered = entry["rescued"] or entry["ignored"]
+        prefix = "The role recovered from a failed task" if recovered else "A task failed"
+        yield Finding(
+            check="run.task",
+            subject=f"{entry['host']} {task}",
+            status="warning" if recovered else "critical",
+            message=f"{prefix}: {one_line(entry['message'])}",
+        )
+    if entry.get("hidden"):
+        yield Finding(
+            check="run.hidden",
+            subject=f"{entry['host']} {task}",
+            status="unknown",
+            message="The task ran with no_log, so its findings cannot be recorded; take no_log from this task.",
+        )
+
+
+def of_procedures(entry: Mapping[str, Any]) -> Iterator[Finding]:
+    """A procedure whose group has no host did nothing, and that is worth a word."""
+    if not entry["hosts"]:
+        yield Finding(
+            check="run.procedure",
+            subject=entry["procedure"],
+            status="unknown",
+            message=(
+                f"No host is in the inventory group {entry['procedure']}, so the procedure looked at nothing: "
+                f"add its hosts to the group, or take the procedure out of the playbook."
+            ),
+        )
+
+
+def of_record(journal: Journal) -> Iterator[Finding]:
+    """What is missing from the record."""
+    for problem in journal.problems:
+        yield Finding(check="run.record", subject="journal", status="critical", message=one_line(problem))

@@ -1,0 +1,177 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a journal to the record of the run: what docs/schema/record.schema.json describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Optional
+
+from ..clock import parse_moment, to_text
+from ..findings import OUTCOMES, STATUSES, worst
+from . import own
+from .journal import Journal
+from .timing import Interval, covered
+from .verdict import decide
+
+SCHEMA = 1
+SLOWEST_TASKS = 20
+RUN_KEYS = (
+    "system",
+    "cadence",
+    "work_class",
+    "operator",
+    "ticket",
+    "controller",
+    "playbook",
+    "ansible_version",
+    "collection_version",
+)
+
+Row = dict[str, Any]
+
+
+def compile_record(journal: Journal, *, ended: datetime, fail_on: Sequence[str]) -> tuple[Row, list[Row]]:
+    """The record, and every finding of the run in the order of time.
+
+    ended: the moment the run ended. fail_on: statuses of findings that fail the run.
+    """
+    findings = _findings(journal, ended=ended)
+    actions = [{**action, **_place(entry)} for entry in _results(journal) for action in entry.get("actions", ())]
+    started = journal.first("started")
+    interrupted = journal.last("interrupted").get("sentence")
+    seconds = (ended - parse_moment(started["time"], option="time")).total_seconds()
+    record = {
+        "schema": SCHEMA,
+        "run": {
+            "id": started["run_id"],
+            "check_mode": started["check_mode"],
+            "started": started["time"],
+            "ended": to_text(ended),
+            "seconds": round(seconds, 1),
+            **_run_facts(journal),
+        },
+        "verdict": decide(
+            findings, actions, fail_on=fail_on, interrupted=interrupted, check_mode=started["check_mode"]
+        ),
+        "interrupted": interrupted,
+        "summary": {
+            "worst": worst(finding["status"] for finding in findings),
+            "counts": _tally((finding["status"] for finding in findings), STATUSES),
+            "outcomes": _tally((action["outcome"] for action in actions), OUTCOMES),
+        },
+        "hosts": _hosts(journal),
+        "procedures": _procedures(journal),
+        "attention": sorted(
+            (finding for finding in findings if finding["status"] != "ok"),
+            key=lambda finding: -STATUSES.index(finding["status"]),
+        ),
+        "checks": _checks(findings),
+        "actions": actions,
+        "timing": _timing(journal, wall=seconds),
+    }
+    return record, findings
+
+
+def _run_facts(journal: Journal) -> Row:
+    known = {**journal.first("started"), **journal.first("opened")}
+    return {key: str(known.get(key, "")) for key in RUN_KEYS}
+
+
+def _results(journal: Journal) -> Iterable[Row]:
+    return (entry for entry in journal.entries if entry["kind"] == "result")
+
+
+def _place(entry: Row) -> Row:
+    return {"host": entry["host"], "procedure": entry["procedure"], "time": entry["time"]}
+
+
+def _findings(journal: Journal, *, ended: datetime) -> list[Row]:
+    findings: list[Row] = []
+    for entry in journal.entries:
+        if entry["kind"] == "result":
+            place = _place(entry)
+            findings.extend({**finding, **place} for finding in entry.get("findings", ()))
+            findings.extend({**finding.as_dict(), **place} for finding in own.of_result(entry))
+        elif entry["kind"] == "play" and entry["procedure"]:
+            place = {"host": "localhost", "procedure": entry["procedure"], "time": entry["time"]}
+            findings.extend({**finding.as_dict(), **place} for finding in own.of_procedures(entry))
+    place = {"host": "localhost", "procedure": "run_close", "time": to_text(ended)}
+    findings.extend({**finding.as_dict(), **place} for finding in own.of_record(journal))
+    return findings
+
+
+def _tally(values: Iterable[str], names: Sequence[str]) -> dict[str, int]:
+    tally = dict.fromkeys(names, 0)
+    for value in values:
+        tally[value] += 1
+    return tally
+
+
+def _state(entries: Iterable[Row]) -> str:
+    """The gravest state of these results; a failure that a role recovered from is none."""
+    states = {"failed" if entry["state"] == "failed" and not _recovered(entry) else entry["state"] for entry in entries}
+    return next((state for state in ("unreachable", "failed") if state in states), "ok")
+
+
+def _recovered(entry: Row) -> bool:
+    return bool(entry["rescued"] or entry["ignored"])
+
+
+def _hosts(journal: Journal) -> list[Row]:
+    by_host: dict[str, list[Row]] = {}
+    for entry in _results(journal):
+        by_host.setdefault(entry["host"], []).append(entry)
+    return [{"name": name, "state": _state(entries)} for name, entries in sorted(by_host.items())]
+
+
+def _procedures(journal: Journal) -> list[Row]:
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for entry in journal.entries:
+        if entry["kind"] == "play" and entry["procedure"]:
+            for host in entry["hosts"]:
+                groups.setdefault((entry["procedure"], host), [])
+        elif entry["kind"] == "result":
+            groups.setdefault((entry["procedure"], entry["host"]), []).append(entry)
+    return [_procedure(name, host, entries) for (name, host), entries in groups.items()]
+
+
+def _procedure(name: str, host: str, entries: list[Row]) -> Row:
+    row: Row = {"name": name, "host": host, "state": _state(entries) if entries else "not run"}
+    if entries:
+        row["started"] = min(entry["started"] for entry in entries)
+    row["seconds"] = round(sum(entry["seconds"] for entry in entries), 2)
+    row["work_seconds"] = round(sum(entry["work_seconds"] for entry in entries), 2)
+    return row
+
+
+def _checks(findings: Iterable[Row]) -> list[Row]:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for finding in findings:
+        groups.setdefault((finding["check"], finding["host"]), []).append(finding["status"])
+    return [
+        {"check": check, "host": host, "counts": _tally(statuses, STATUSES)}
+        for (check, host), statuses in sorted(groups.items())
+    ]
+
+
+def _timing(journal: Journal, *, wall: float) -> Row:
+    results = list(_results(journal))
+    work = covered(_work_interval(entry) for entry in results if entry["work_seconds"])
+    slowest = sorted(results, key=lambda entry: -entry["seconds"])[:SLOWEST_TASKS]
+    keys = ("procedure", "task", "host", "seconds", "work_seconds")
+    return {
+        "wall_seconds": round(wall, 1),
+        "work_seconds": round(work, 1),
+        "ansible_seconds": round(max(0.0, wall - work), 1),
+        "tasks": [{key: entry[key] for key in keys} for entry in slowest],
+    }
+
+
+def _work_interval(entry: Row) -> Interval:
+    # A module reports how long it worked, and its result arrives right after that.
+    end: Optional[float] = entry.get("ended_at")
+    finish = end if end is not None else parse_moment(entry["time"], option="time").timestamp()
+    return finish - entry["work_seconds"], finish

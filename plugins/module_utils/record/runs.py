@@ -1,0 +1,102 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The folder of runs on the controller: which are live, which were cut off, which are not delivered yet."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..clock import parse_moment
+from ..errors import MaintenanceError
+from .journal import DELIVERED, JOURNAL, RECORD, Journal, read_journal
+
+# A run of another controller cannot be asked whether it lives; after this long it does not.
+FOREIGN_RUN_DIES_AFTER = timedelta(days=1)
+
+
+def process_identity(pid: int) -> dict[str, Any]:
+    """What tells this process from a later one with the same number.
+
+    Raises OSError where there is no such process.
+    """
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stream:
+        # The second field is the command in parentheses, which may hold spaces; start time is the 22nd.
+        start = stream.read().rpartition(")")[2].split()[19]
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+        boot = stream.read().strip()
+    return {"controller": socket.gethostname(), "pid": pid, "pid_start": start, "boot_id": boot}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run found on the controller. state: live, cut_off, closed (not delivered) or delivered."""
+
+    folder: str
+    state: str
+    system: str
+    cadence: str
+    check_mode: bool
+
+    @property
+    def run_id(self) -> str:
+        """Its name, which is that of its folder."""
+        return os.path.basename(self.folder)
+
+
+def find_runs(runs_directory: str, *, now: datetime) -> list[Run]:
+    """Every run in the folder, oldest first. A folder without a readable journal is none."""
+    found = []
+    for name in sorted(os.listdir(runs_directory)):
+        folder = os.path.join(runs_directory, name)
+        if not os.path.exists(os.path.join(folder, JOURNAL)):
+            continue
+        with contextlib.suppress(MaintenanceError):
+            journal = read_journal(folder)
+            if journal.first("started"):
+                found.append(_describe(folder, journal, now=now))
+    return found
+
+
+def _describe(folder: str, journal: Journal, *, now: datetime) -> Run:
+    opened = journal.first("opened")
+    return Run(
+        folder=folder,
+        state=state_of(folder, journal, now=now),
+        system=opened.get("system", ""),
+        cadence=opened.get("cadence", ""),
+        check_mode=journal.first("started")["check_mode"],
+    )
+
+
+def state_of(folder: str, journal: Journal, *, now: datetime) -> str:
+    """How the run in this folder stands; see Run."""
+    if os.path.exists(os.path.join(folder, DELIVERED)):
+        return "delivered"
+    started = journal.first("started")
+    if journal.first("closed") and os.path.exists(os.path.join(folder, RECORD)):
+        # A rehearsal leaves nothing on the records host.
+        return "delivered" if started["check_mode"] else "closed"
+    if started["controller"] != socket.gethostname():
+        silent = now - parse_moment(journal.entries[-1]["time"], option="time")
+        return "cut_off" if silent > FOREIGN_RUN_DIES_AFTER else "live"
+    try:
+        identity = process_identity(started["pid"])
+    except OSError:
+        return "cut_off"
+    return "live" if all(identity[key] == started[key] for key in ("pid_start", "boot_id")) else "cut_off"
+
+
+def prune(runs: list[Run], *, keep: int) -> list[str]:
+    """Removes the oldest delivered runs beyond ``keep``; returns their names. The records host has them."""
+    delivered = [run for run in runs if run.state == "delivered"]
+    gone = delivered[: max(0, len(delivered) - keep)]
+    for run in gone:
+        shutil.rmtree(run.folder, ignore_errors=True)
+    return [run.run_id for run in gone]

@@ -54,7 +54,7 @@ class Recipe:
 
 RECIPES = (
     Recipe("bookworm", ("nginx-light", "openssl")),
-    Recipe("trixie", ("postgresql-17", "postgresql-client-17", "python3-psycopg2", "zstd")),
+    Recipe("trixie", ("postgresql-17", "postgresql-client-17", "python3-psycopg2", "zstd", "faketime")),
 )
 
 

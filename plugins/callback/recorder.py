@@ -202,3 +202,6 @@ class CallbackModule(CallbackBase):
         during = f" during the task '{self._last_task}'" if self._last_task else ""
         self._write("interrupted", sentence=f"The run was interrupted {reason}{during}.")
         closing.close_interrupted(self._folder, self._display)
+        if not self._signal:
+            # Ansible has ways to end early with exit status 0; a run without a verdict must not.
+            closing.leave(1)

@@ -13,7 +13,8 @@ description:
   - Works on the controller, on the journal that the callback C(careops.maintenance.recorder) writes.
   - V(open) proves that the recorder writes, finds runs that were cut off or never reached the records host,
     and refuses to run beside another live run of the same system.
-  - V(close) makes C(record.json) and C(findings.jsonl) of the journal; a run whose process was killed is closed in its place.
+  - V(close) makes C(record.json) and C(findings.jsonl) of the journal. A run whose process was killed is closed
+    in its place.
   - V(delivered) notes that the records host has the record.
   - V(verdict) fails where the record says that the run failed, so that the exit status and the record agree.
   - The roles C(run_open) and C(run_close) use it; it is seldom used by itself.
@@ -128,6 +129,10 @@ details:
     run_id:
       description: Name of the run.
       type: str
+      returned: with O(state=close)
+    news:
+      description: Whether the record says something else than the one that was there before.
+      type: bool
       returned: with O(state=close)
     series:
       description: System and cadence, which name the metrics of the run.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from ansible import context
+from ansible import constants, context
 
 from ..module_utils.record.journal import RECORD, REPORT
 from ..module_utils.report.text import render_text
@@ -66,7 +67,7 @@ def close_interrupted(folder: str, display: Any) -> None:
     log = Path(folder) / "closing.log"
     try:
         with log.open("wb") as output:
-            subprocess.run(  # noqa: S603
+            subprocess.run(
                 [sys.executable, "-m", "ansible", "playbook", *_access(context.CLIARGS), str(PLAYBOOK)],
                 env={**os.environ, CLOSING: folder},
                 stdin=subprocess.DEVNULL,
@@ -80,6 +81,14 @@ def close_interrupted(folder: str, display: Any) -> None:
         display.warning(f"The run could not be closed now, the next run will do it: {error}")
         return
     show(folder, display)
+
+
+def leave(status: int) -> None:
+    """Ends this process with that exit status, from a function that atexit calls."""
+    shutil.rmtree(constants.DEFAULT_LOCAL_TMP, ignore_errors=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _access(arguments: Mapping[str, Any]) -> list[str]:

@@ -39,7 +39,7 @@ def result_entry(
 
 
 def _gathered(parts: Iterable[Mapping[str, Any]], key: str) -> list[dict[str, Any]]:
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for part in parts:
         # Other collections' modules may use the same words for something else.
         if isinstance(part.get("summary"), Mapping) and isinstance(part.get(key), list):

@@ -67,7 +67,8 @@ def _refuse_beside(others: Sequence[Run], *, system: str, work_class: str, check
     for run in others:
         if run.state == "live" and run.system == system and not run.check_mode:
             raise MaintenanceError(
-                f"Another run of {system} is under way ({run.run_id}): wait until it has ended, or stop it, then run again."
+                f"Another run of {system} is under way ({run.run_id}): "
+                "wait until it has ended, or stop it, then run again."
             )
 
 
@@ -94,23 +95,26 @@ def close_run(
     journal = read_journal(folder)
     if not journal.first("started"):
         raise MaintenanceError(f"The journal in {folder} does not say which run it is of: nothing to close.")
-    ended = now
     cut_off = state_of(folder, journal, now=now) == "cut_off"
-    if cut_off:
-        ended = parse_moment(journal.entries[-1]["time"], option="time")
-        if not journal.first("interrupted"):
-            journal.entries.append(_killed(journal))
+    killed = cut_off and not journal.first("interrupted")
+    if killed:
+        journal.entries.append(_killed(journal))
+    interruption = journal.last("interrupted")
+    ended = parse_moment(interruption["time"], option="time") if interruption else now
     if recorder_error:
         journal.problems.append(f"The recorder could not write: {recorder_error}.")
     if undelivered:
         journal.problems.append(f"The record did not reach the records host, the next run tries again: {undelivered}")
     record, findings = compile_record(journal, ended=ended, fail_on=fail_on)
+    before = _read_record(folder)
     try:
         write_atomic(os.path.join(folder, RECORD), _json(record), mode=0o640)
         write_atomic(os.path.join(folder, FINDINGS), b"".join(_json(finding) for finding in findings), mode=0o640)
         if cut_off:
             writer = JournalWriter(folder)
-            writer.append("closed", to_text(now), outcome=record["verdict"]["outcome"])
+            if killed:
+                writer.append("interrupted", interruption["time"], sentence=interruption["sentence"])
+            writer.append("closed", to_text(now), failed=True)
             writer.close()
     except OSError as error:
         raise MaintenanceError(
@@ -118,15 +122,32 @@ def close_run(
         ) from None
     run = record["run"]
     return Outcome(
-        details={"run_id": run["id"], "series": f"{run['system']}_{run['cadence']}", "verdict": record["verdict"]}
+        details={
+            "run_id": run["id"],
+            "series": f"{run['system']}_{run['cadence']}",
+            "verdict": record["verdict"],
+            "news": any(record[key] != before.get(key) for key in ("verdict", "attention", "actions")),
+        }
     )
 
 
 def _killed(journal: Journal) -> dict[str, Any]:
-    last = journal.entries[-1]
     task = journal.last("task").get("task")
     during = f" during the task '{task}'" if task else ""
-    return {"kind": "interrupted", "time": last["time"], "sentence": f"The run was killed{during}."}
+    return {
+        "kind": "interrupted",
+        "time": journal.entries[-1]["time"],
+        "sentence": f"The run was killed{during}.",
+    }
+
+
+def _read_record(folder: str) -> dict[str, Any]:
+    try:
+        with open(os.path.join(folder, RECORD), encoding="utf-8") as stream:
+            record: dict[str, Any] = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return record
 
 
 def _json(data: Any) -> bytes:
@@ -147,11 +168,10 @@ def judge_run(folder: str) -> Outcome:
 
     Raises MaintenanceError with the verdict where that is ``failed``, so that the exit status tells it.
     """
-    try:
-        with open(os.path.join(folder, RECORD), encoding="utf-8") as stream:
-            verdict = json.load(stream)["verdict"]
-    except OSError as error:
-        raise MaintenanceError(f"The run in {folder} has no record: {error.strerror}.") from None
+    record = _read_record(folder)
+    if not record:
+        raise MaintenanceError(f"The run in {folder} has no record: its closing failed, see above.")
+    verdict = record["verdict"]
     if verdict["outcome"] == "failed":
         raise MaintenanceError(" ".join([verdict["sentence"], *verdict["reasons"]]))
     return Outcome(details={"verdict": verdict})

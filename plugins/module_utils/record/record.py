@@ -111,13 +111,9 @@ def _tally(values: Iterable[str], names: Sequence[str]) -> dict[str, int]:
 
 
 def _state(entries: Iterable[Row]) -> str:
-    """The gravest state of these results; a failure that a role recovered from is none."""
-    states = {"failed" if entry["state"] == "failed" and not _recovered(entry) else entry["state"] for entry in entries}
+    """The gravest state of these results; a trouble that its role recovered from is none."""
+    states = {entry["state"] for entry in entries if not (entry["rescued"] or entry["ignored"])}
     return next((state for state in ("unreachable", "failed") if state in states), "ok")
-
-
-def _recovered(entry: Row) -> bool:
-    return bool(entry["rescued"] or entry["ignored"])
 
 
 def _hosts(journal: Journal) -> list[Row]:

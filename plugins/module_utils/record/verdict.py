@@ -26,7 +26,8 @@ def decide(
     fail_on: the statuses of findings that fail the run, by policy. An interrupted run, a task that
     failed, a host that was unreachable and an action that failed always do.
     """
-    grave, light = [], []
+    grave: list[str] = []
+    light: list[str] = []
     for finding in findings:
         if finding["status"] == "ok":
             continue

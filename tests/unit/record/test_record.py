@@ -1,0 +1,146 @@
+"""From journal to record: valid by its schema, and true."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ansible_collections.careops.maintenance.plugins.module_utils.record.journal import Journal
+from ansible_collections.careops.maintenance.plugins.module_utils.record.record import compile_record
+from tests.lab.modules import ROOT
+
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "record.schema.json").read_text())
+Row = dict[str, Any]
+ENDED = datetime(2026, 3, 1, 2, 31, tzinfo=timezone.utc)
+STARTED = {
+    "n": 1,
+    "kind": "started",
+    "time": "2026-03-01T02:30:00Z",
+    "run_id": "20260301T023000Z-weekly-abcdef",
+    "playbook": "weekly.yml",
+    "controller": "control",
+    "ansible_version": "2.19.14",
+    "collection_version": "0.1.0",
+    "check_mode": False,
+}
+OPENED = {
+    "kind": "opened",
+    "time": "2026-03-01T02:30:01Z",
+    "system": "clinic",
+    "cadence": "weekly",
+    "work_class": "maintenance",
+    "operator": "ana",
+    "ticket": "CHG-7",
+}
+FINDING = {
+    "check": "backup.age",
+    "subject": "clinic.dump",
+    "status": "ok",
+    "message": "Fresh.",
+    "value": 3,
+    "unit": "hours",
+}
+ACTION = {"action": "vacuum", "target": "public.t", "changed": True, "outcome": "done", "seconds": 2.5}
+
+
+def result(host: str = "db", state: str = "ok", **more: Any) -> dict[str, Any]:
+    return {
+        "kind": "result",
+        "time": "2026-03-01T02:30:20Z",
+        "started": "2026-03-01T02:30:10Z",
+        "ended_at": 1772332220.0,
+        "host": host,
+        "procedure": "backups",
+        "task": "Test them",
+        "action": "m",
+        "state": state,
+        "rescued": False,
+        "ignored": False,
+        "seconds": 10.0,
+        "work_seconds": 8.0,
+        "findings": [FINDING],
+        "actions": [ACTION],
+        **({"message": "it broke"} if state != "ok" else {}),
+        **more,
+    }
+
+
+def play(*hosts: str, procedure: str = "backups") -> dict[str, Any]:
+    return {"kind": "play", "time": "2026-03-01T02:30:05Z", "procedure": procedure, "hosts": list(hosts)}
+
+
+def compiled(*entries: Row, problems: list[str] | None = None) -> tuple[Row, list[Row]]:
+    journal = Journal(entries=[STARTED, OPENED, *entries], problems=problems or [])
+    record, findings = compile_record(journal, ended=ENDED, fail_on=["critical"])
+    jsonschema.Draft202012Validator(SCHEMA).validate(record)
+    return record, findings
+
+
+def test_a_good_run() -> None:
+    record, findings = compiled(play("db"), result())
+    assert record["verdict"]["outcome"] == "ok"
+    assert record["run"]["ticket"] == "CHG-7"
+    assert record["run"]["seconds"] == 60.0
+    assert record["hosts"] == [{"name": "db", "state": "ok"}]
+    assert record["procedures"][0]["work_seconds"] == 8.0
+    assert record["summary"]["outcomes"]["done"] == 1
+    assert record["actions"][0]["host"] == "db"
+    assert findings == [{**FINDING, "host": "db", "procedure": "backups", "time": "2026-03-01T02:30:20Z"}]
+
+
+def test_two_hosts_at_once_share_their_time() -> None:
+    record, _ = compiled(result("a"), result("b"))
+    assert record["timing"] == {
+        "wall_seconds": 60.0,
+        "work_seconds": 8.0,
+        "ansible_seconds": 52.0,
+        "tasks": record["timing"]["tasks"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "check", "status", "host_state", "outcome"),
+    [
+        (result(state="failed"), "run.task", "critical", "failed", "failed"),
+        (result(state="failed", rescued=True), "run.task", "warning", "ok", "attention"),
+        (result(state="failed", ignored=True), "run.task", "warning", "ok", "attention"),
+        (result(state="unreachable"), "run.unreachable", "critical", "unreachable", "failed"),
+        (result(hidden=True), "run.hidden", "unknown", "ok", "attention"),
+    ],
+)
+def test_trouble_becomes_a_finding(
+    entry: dict[str, Any], check: str, status: str, host_state: str, outcome: str
+) -> None:
+    record, _ = compiled(entry)
+    assert [(row["check"], row["status"]) for row in record["attention"]] == [(check, status)]
+    assert record["hosts"] == [{"name": "db", "state": host_state}]
+    assert record["verdict"]["outcome"] == outcome
+
+
+def test_a_host_that_its_procedure_never_reached() -> None:
+    record, _ = compiled(play("db", "db2"), result())
+    assert {row["host"]: row["state"] for row in record["procedures"]} == {"db": "ok", "db2": "not run"}
+
+
+def test_an_empty_group_is_unknown_not_ok() -> None:
+    record, _ = compiled(play())
+    assert record["attention"][0]["check"] == "run.procedure"
+    assert record["attention"][0]["status"] == "unknown"
+
+
+def test_a_gap_in_the_journal_fails_the_run() -> None:
+    record, _ = compiled(result(), problems=["The journal lacks the entries 3 to 4."])
+    assert record["verdict"]["outcome"] == "failed"
+
+
+def test_the_gravest_comes_first() -> None:
+    findings = [{**FINDING, "status": status} for status in ("warning", "critical", "ok", "unknown")]
+    record, _ = compiled(result(findings=findings))
+    assert [row["status"] for row in record["attention"]] == ["critical", "unknown", "warning"]
+    assert record["checks"] == [
+        {"check": "backup.age", "host": "db", "counts": {"ok": 1, "warning": 1, "unknown": 1, "critical": 1}}
+    ]

@@ -1,0 +1,104 @@
+"""``playbooks/weekly.yml`` on three real systemd hosts: rehearsed, done, done again, looked at."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.hosts import engine, images, observed
+from tests.molecule.steps import Scenario
+
+HOSTS = ("clinic-web", "clinic-db", "clinic-records")
+KEPT = ("/etc", "/var/backups", "/var/lib/careops", "/var/lib/postgresql/17/main/base", "/root", "/srv")
+
+
+@dataclass
+class Done:
+    """A run of the playbook: what it printed and what it wrote down."""
+
+    output: str
+    record: dict[str, Any]
+
+    def changed(self, host: str) -> int:
+        """How many tasks changed the host, by Ansible's own count."""
+        match = re.search(rf"^{host}\s.*changed=(\d+)", self.output, re.MULTILINE)
+        return int(match.group(1)) if match else 0
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Iterator[Scenario]:
+    """The three hosts, prepared."""
+    weekly = Scenario("weekly")
+    with engine.running():
+        images.build()
+        weekly.step("destroy")
+        try:
+            weekly.step("create")
+            yield weekly
+        finally:
+            weekly.step("destroy")
+
+
+def like() -> dict[str, str]:
+    """What the hosts are like."""
+    seen = {}
+    for host in HOSTS:
+        seen[f"packages of {host}"] = observed.packages(host)
+        # Not the database's own files: what a checkpoint writes says nothing. Its catalogue does.
+        folders = [folder for folder in KEPT if "postgresql" not in folder]
+        seen[f"files of {host}"] = observed.files(host, *folders)
+    seen["services of clinic-web"] = observed.services("clinic-web", "nginx")
+    seen["services of clinic-db"] = observed.services("clinic-db", "postgresql@17-main")
+    seen["catalogue of clinic"] = observed.catalogue("clinic-db", "clinic")
+    return seen
+
+
+def differences(before: dict[str, str], after: dict[str, str]) -> dict[str, list[str]]:
+    """The lines that differ, by what they are about."""
+    found = {}
+    for name, text in before.items():
+        lines = sorted(set(text.splitlines()) ^ set(after[name].splitlines()))
+        if lines:
+            found[name] = lines
+    return found
+
+
+@dataclass
+class Rehearsal:
+    run: Done
+    before: dict[str, str]
+    after: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def rehearsed(scenario: Scenario) -> Rehearsal:
+    """The run in check mode, before anything was changed."""
+    before = like()
+    output = scenario.step("check")
+    return Rehearsal(run=Done(output, record(scenario)), before=before, after=like())
+
+
+@pytest.fixture(scope="module")
+def maintained(scenario: Scenario, rehearsed: Rehearsal) -> Done:
+    """The run for real."""
+    return Done(scenario.step("converge"), record(scenario))
+
+
+@pytest.fixture(scope="module")
+def again(scenario: Scenario, maintained: Done) -> Done:
+    """The run once more, right after."""
+    return Done(scenario.step("converge"), record(scenario))
+
+
+def record(scenario: Scenario) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((scenario.latest_run() / "record.json").read_text())
+    return content
+
+
+def test_check_mode_changes_nothing(rehearsed: Rehearsal) -> None:
+    assert differences(rehearsed.before, rehearsed.after) == {}

@@ -160,9 +160,7 @@ def main() -> None:
     )
     conclude(
         module,
-        lambda: write_report(
-            module.params["path"], template=module.params["template"], check_mode=module.check_mode
-        ),
+        lambda: write_report(module.params["path"], template=module.params["template"], check_mode=module.check_mode),
     )
 
 

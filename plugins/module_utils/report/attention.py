@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..findings import STATUSES
-from .humanise import STATUS_SYMBOLS, clean, figure, quantity, shorten, words
+from .humanise import STATUS_SYMBOLS, clean, figure, key_words, quantity, shorten, words
 
 SUBJECT_LENGTH = 160
 
@@ -65,7 +65,7 @@ def item(finding: Mapping[str, Any]) -> Item:
         message=clean(finding["message"]),
         figure="" if value is None else quantity(value, unit),
         limit="" if threshold is None else quantity(threshold, unit),
-        evidence=[(words(str(name)), figure(str(name), entry)) for name, entry in list(evidence.items())[:30]],
+        evidence=[(key_words(str(name)), figure(str(name), entry)) for name, entry in list(evidence.items())[:30]],
         controls=[clean(control) for control in finding.get("controls", ())],
     )
 
@@ -80,6 +80,8 @@ def group(findings: Iterable[Mapping[str, Any]], *, shown: int, folded: int, bud
         by_kind.setdefault((finding["status"], finding["check"]), []).append(finding)
     groups = []
     for (status, check), members in sorted(by_kind.items(), key=lambda kind: -STATUSES.index(kind[0][0])):
+        # However a limit is meant, the figure farthest beyond it is the gravest.
+        members.sort(key=lambda member: -abs(member.get("value", 0) - member.get("threshold", member.get("value", 0))))
         items = [item(member) for member in members[: min(shown + folded, budget)]]
         budget -= len(items)
         groups.append(

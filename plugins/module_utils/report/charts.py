@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
@@ -16,6 +17,7 @@ ROWS = 10
 EXPIRY_CHECK = "certificate.expiry"
 # A run that gave back less has nothing to show for it.
 WORTH_SHOWING_BYTES = 64 * 1024
+WORTH_COMPARING = 12
 _AGES = ((0, "expired"), (7, "under 7 days"), (30, "7 to 30 days"), (90, "30 to 90 days"), (200, "90 to 200 days"))
 _STATUS_KINDS = ("critical", "unknown", "warning", "ok")
 
@@ -38,7 +40,7 @@ def _time(record: Row) -> Optional[Chart]:
     procedures = sorted(
         (row for row in record["procedures"] if row["seconds"] >= 0.05), key=lambda row: -row["seconds"]
     )[:ROWS]
-    if not procedures:
+    if len(procedures) < 2:
         return None
     timing = record["timing"]
     work = [min(row["work_seconds"], row["seconds"]) for row in procedures]
@@ -65,7 +67,7 @@ def _space(deeds: Sequence[Deed]) -> Optional[Chart]:
     return bars(
         "Space given back",
         f"{size(sum(deed.gained for deed in gains))} by {count(len(gains), 'action')}; sizes before and after.",
-        labels=[_last_part(deed.target) for deed in top],
+        labels=_apart([deed.target for deed in top]),
         series=[
             Series("before", "before", [deed.before_bytes for deed in top]),
             Series("after", "after", [deed.after_bytes for deed in top]),
@@ -89,7 +91,7 @@ def _certificates(findings: Sequence[Row]) -> Optional[Chart]:
     return bars(
         "Days left of the certificates",
         sentence,
-        labels=[_last_part(finding["subject"]) for finding in dated],
+        labels=_apart([finding["subject"] for finding in dated]),
         series=list(_by_status(dated, [max(finding["value"], 0) for finding in dated])),
         wording=lambda value: quantity(value, "days"),
         stacked=True,
@@ -138,7 +140,7 @@ def _recovery(findings: Sequence[Row]) -> Optional[Chart]:
         "Recovery time, measured",
         f"Restoring {shorten(worst['subject'], 80)} took {duration(worst['value'])}; "
         f"policy allows {duration(worst['threshold'])}.",
-        labels=[_last_part(finding["subject"]) for finding in top],
+        labels=_apart([finding["subject"] for finding in top]),
         series=list(_by_status(top, [finding["value"] for finding in top])),
         wording=duration,
     )
@@ -146,13 +148,14 @@ def _recovery(findings: Sequence[Row]) -> Optional[Chart]:
 
 def _longest(deeds: Sequence[Deed]) -> Optional[Chart]:
     timed = [deed for deed in deeds if deed.outcome in ("done", "failed") and (deed.seconds or 0) >= 0.05]
-    if len(timed) < 2:
+    # The table of actions begins with the longest ones; a few need no chart beside it.
+    if len(timed) <= WORTH_COMPARING:
         return None
     top = sorted(timed, key=lambda deed: -(deed.seconds or 0))[:ROWS]
     return bars(
         "The longest work",
         f"The {count(len(top), 'longest action')} of {len(timed):,} that took time.",
-        labels=[f"{deed.action} {_last_part(deed.target)}" for deed in top],
+        labels=[f"{deed.action} {name}" for deed, name in zip(top, _apart([deed.target for deed in top]))],
         series=[
             Series(outcome, kind, [deed.seconds if deed.outcome == outcome else None for deed in top])
             for outcome, kind in (("done", "work"), ("failed", "critical"))
@@ -163,6 +166,9 @@ def _longest(deeds: Sequence[Deed]) -> Optional[Chart]:
     )
 
 
-def _last_part(subject: str) -> str:
-    """What tells things in a chart apart: the end of a path."""
-    return subject.rstrip("/").rsplit("/", 1)[-1] or subject
+def _apart(subjects: Sequence[str]) -> list[str]:
+    """What tells the things of a chart apart: file names, or what is left without the path that all share."""
+    names = [subject.rstrip("/").rsplit("/", 1)[-1] or subject for subject in subjects]
+    dotted = [name for name in names if name.count(".") > 1]
+    shared = os.path.commonprefix(dotted).rpartition(".")[0] + "." if len(dotted) > 1 else ""
+    return [name[len(shared) :] if len(shared) > 1 and name.startswith(shared) else name for name in names]

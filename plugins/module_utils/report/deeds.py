@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from .humanise import OUTCOME_SYMBOLS, clean, duration, figure, shorten, size, unit_of, words
+from .humanise import OUTCOME_SYMBOLS, clean, duration, figure, key_words, shorten, size, unit_of, words
 
 TARGET_LENGTH = 160
 # Worth reading first; what was skipped can wait.
@@ -90,23 +90,21 @@ def deed(action: Mapping[str, Any]) -> Deed:
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """What differs between before and after, in words; a dash where one of them does not tell."""
+    """What differs between before and after, in words; empty where one of them does not tell."""
     rows = []
     for name in list(dict.fromkeys([*before, *after]))[:20]:
         if name in before and name in after and before[name] == after[name]:
             continue
-        old = figure(name, before[name]) if name in before else "–"
-        new = figure(name, after[name]) if name in after else "–"
-        rows.append((words(name), old, new))
+        old = figure(name, before[name]) if name in before else ""
+        new = figure(name, after[name]) if name in after else ""
+        rows.append((key_words(name), old, new))
     return rows
 
 
 def sizes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Optional[int], Optional[int]]:
     """Size before and after in bytes, where both tell it: the total rather than a part."""
     both = [
-        name
-        for name in before
-        if unit_of(name) == "bytes" and _is_number(before[name]) and _is_number(after.get(name))
+        name for name in before if unit_of(name) == "bytes" and _is_number(before[name]) and _is_number(after.get(name))
     ]
     if not both:
         return None, None

@@ -16,9 +16,9 @@ from ..libraries import optional, require
 from .humanise import clean, shorten
 
 # As wide as a phone is, so that the letters stay readable there; a desktop shows two side by side.
-WIDTH = 440
+WIDTH = 480
 ROW_HEIGHT = 30
-LABEL_LENGTH = 26
+LABEL_LENGTH = 33
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,19 @@ def bars(
     rows = len(labels) * (1 if stacked else len(series))
     chart = kind(
         **_settings(pygal),
-        height=46 + ROW_HEIGHT * max(len(labels), 1) + (0 if stacked else 14 * (rows - len(labels))),
+        height=(40 if stacked else 16) + ROW_HEIGHT * len(labels) + 14 * (rows - len(labels)),
+        # Room for the figures at the bars' ends, which then stand for the scale.
+        margin_right=24 if stacked else 64,
         value_formatter=lambda value: wording(value or 0),
         print_values=not stacked,
     )
     chart.x_labels = [_label(label) for label in reversed(labels)]
-    # The library draws from below, also the series of one row.
-    drawn = list(series) if stacked else list(reversed(series))
-    for entry in drawn:
+    for entry in series:
         chart.add(clean(entry.name), [value if value else None for value in reversed(entry.values)])
-    svg = _bare(chart.render_tree(), kinds=[entry.kind for entry in drawn], title=f"{title}. {sentence}")
+    root = chart.render_tree()
+    if not stacked:
+        _drop_scale(root)
+    svg = _bare(root, kinds=[entry.kind for entry in series], title=f"{title}. {sentence}")
     return Chart(title, sentence, svg, [(entry.kind, entry.name) for entry in series])
 
 
@@ -92,11 +95,10 @@ def _settings(pygal: Any) -> dict[str, Any]:
         "css": [],
         "width": WIDTH,
         "margin": 4,
-        "margin_right": 24,
         "show_legend": False,
         "truncate_label": -1,
         "min_scale": 2,
-        "max_scale": 4,
+        "max_scale": 3,
         "print_values_position": "top",
         "rounded_bars": 2,
         "include_x_axis": True,
@@ -123,6 +125,13 @@ def _bare(root: Any, *, kinds: Sequence[str], title: str) -> str:
     root.set("class", "drawing")
     drawing: str = optional("pygal.etree").etree.tostring(root, encoding="unicode")
     return drawing
+
+
+def _drop_scale(root: Any) -> None:
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag == "g" and child.get("class", "").startswith("axis x"):
+                parent.remove(child)
 
 
 def _unwanted(element: Any) -> bool:

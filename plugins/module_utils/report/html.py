@@ -38,5 +38,7 @@ def render_html(source: Source, *, template: str) -> tuple[str, list[str]]:
             view=view, drawings=[markupsafe.Markup(chart.svg) for chart in charts]
         )
     except jinja2.TemplateError as error:
-        raise MaintenanceError(f"The report's template is broken: {error}. Use the one of the role run_close.") from None
+        raise MaintenanceError(
+            f"The report's template is broken: {error}. Use the one of the role run_close."
+        ) from None
     return page, list(view.remarks)

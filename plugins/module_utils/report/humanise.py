@@ -21,6 +21,7 @@ VERDICT_SYMBOLS = {"ok": "✔", "attention": "▲", "failed": "✖"}
 # Control characters could drive a terminal, lone surrogates cannot be written as UTF-8, and direction
 # overrides make a name look like another one.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_PROPER = {"postgres": "PostgreSQL", "tls": "TLS", "apt": "apt", "dns": "DNS", "wal": "WAL", "pem": "PEM", "id": "ID"}
 _NUMBER_WORDS = {"count": "", "rows": " rows", "transactions": " transactions", "bits": " bits", "ratio": ""}
 
 
@@ -107,9 +108,17 @@ def moment(text: Optional[str]) -> str:
 
 
 def words(name: str) -> str:
-    """A check's or key's name as words: certificate.expiry -> Certificate expiry."""
-    text = clean(name).replace(".", " ").replace("_", " ").strip()
-    return text[:1].upper() + text[1:]
+    """A check's or verb's name as words: certificate.expiry -> Certificate expiry."""
+    parts = clean(name).replace(".", " ").replace("_", " ").split()
+    if parts and parts[0] not in _PROPER:
+        parts[0] = parts[0][:1].upper() + parts[0][1:]
+    return " ".join(_PROPER.get(part, part) for part in parts)
+
+
+def key_words(key: str) -> str:
+    """The name of a figure as words, without the unit that its value is shown with: size_bytes -> Size."""
+    stem = key.rpartition("_")[0]
+    return words(stem if stem and unit_of(key) and not key.endswith("_size") else key)
 
 
 def unit_of(key: str) -> Optional[str]:

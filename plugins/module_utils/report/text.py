@@ -99,13 +99,16 @@ def _work(record: Mapping[str, Any]) -> Iterator[str]:
     if verbs:
         yield "Planned" if record["run"]["check_mode"] else "Done"
         for verb in verbs[:GROUPS_SHOWN]:
-            yield "  " + ", ".join(part for part in (f"{verb.title}: {verb.outcome_words}", verb.duration) if part) + (
-                f", {verb.gain_words}" if verb.gain_words else ""
+            yield (
+                "  "
+                + ", ".join(part for part in (f"{verb.title}: {verb.outcome_words}", verb.duration) if part)
+                + (f", {verb.gain_words}" if verb.gain_words else "")
             )
         yield ""
     counts = record["summary"]["counts"]
     checked = ", ".join(
-        f"{STATUS_SYMBOLS[status]} {counts[status]:,} {status}" for status in ("critical", "unknown", "warning", "ok")
+        f"{STATUS_SYMBOLS[status]} {counts[status]:,} {status}"
+        for status in ("critical", "unknown", "warning", "ok")
         if counts[status] or status == "ok"
     )
     yield f"Checks: {checked}"

@@ -124,7 +124,7 @@ def build(source: Source, *, deeds: Sequence[Deed], charts: Sequence[Chart], rem
 def _banners(record: Row) -> list[str]:
     banners = []
     if record["interrupted"]:
-        banners.append(f"This run was interrupted: {clean(record['interrupted'])}")
+        banners.append(f"Interrupted. {clean(record['interrupted'])}")
     if record["run"]["check_mode"]:
         banners.append("Check mode: this is the plan. Nothing was changed.")
     away = [clean(host["name"]) for host in record["hosts"] if host["state"] == "unreachable"]

@@ -27,7 +27,9 @@ def finding(check: str, subject: str, status: str, message: str, *, host: str, p
     }
 
 
-def action(verb: str, target: str, *, host: str = "clinic-db", procedure: str = "postgresql_maintenance", **more: Any) -> Row:
+def action(
+    verb: str, target: str, *, host: str = "clinic-db", procedure: str = "postgresql_maintenance", **more: Any
+) -> Row:
     settings = {"changed": more.get("outcome", "done") == "done", "outcome": "done", **more}
     return {"action": verb, "target": target, **settings, "host": host, "procedure": procedure, "time": TIME}
 
@@ -128,9 +130,7 @@ def findings() -> list[Row]:
             evidence={"packages": ["openssl 3.0.15-1~deb12u1", "libssl3 3.0.15-1~deb12u1", "curl 7.88.1-10+deb12u8"]},
             **patching,
         ),
-        finding(
-            *("apt.reboot", "clinic-db", "ok", "No reboot is needed."), host="clinic-db", **patching
-        ),
+        finding(*("apt.reboot", "clinic-db", "ok", "No reboot is needed."), host="clinic-db", **patching),
     ]
     return rows
 
@@ -215,9 +215,7 @@ def record(
     seen = findings() if seen is None else seen
     done = actions() if done is None else done
     ran = procedures() if ran is None else ran
-    attention = sorted(
-        (row for row in seen if row["status"] != "ok"), key=lambda row: -STATUSES.index(row["status"])
-    )
+    attention = sorted((row for row in seen if row["status"] != "ok"), key=lambda row: -STATUSES.index(row["status"]))
     tallies: dict[tuple[str, str], dict[str, int]] = {}
     for row in seen:
         tallies.setdefault((row["check"], row["host"]), dict.fromkeys(STATUSES, 0))[row["status"]] += 1
@@ -258,9 +256,7 @@ def record(
         else hosts,
         "procedures": ran,
         "attention": attention,
-        "checks": [
-            {"check": check, "host": host, "counts": tally} for (check, host), tally in sorted(tallies.items())
-        ],
+        "checks": [{"check": check, "host": host, "counts": tally} for (check, host), tally in sorted(tallies.items())],
         "actions": done,
         "timing": {
             "wall_seconds": 91.4,

@@ -1,0 +1,138 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole check: look everywhere at once, bring together, judge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..errors import MaintenanceError
+from ..glue import Outcome
+from . import expectations, library, names, report
+from .endpoints import Endpoint, Presented, fetch_all
+from .gather import Gathered
+from .judge import Thresholds
+from .pool import in_processes
+from .scan import Scanner
+from .sources import Candidate, Problem, Source, expand
+
+# Below so many files a process costs more than it saves.
+_WORTH_A_PROCESS = 400
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What to look at and how to judge it.
+
+    exclude: shell patterns of paths to leave out. timeout: seconds for an endpoint. workers: processes; as
+    many as this process may use cores where it is 0. healthy: certificates in order that get a finding each.
+    """
+
+    sources: Sequence[Source] = ()
+    endpoints: Sequence[Endpoint] = ()
+    exclude: Sequence[str] = ()
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    timeout: float = 5.0
+    workers: int = 0
+    healthy: int = 1000
+
+    def check(self) -> None:
+        """Raises MaintenanceError where it makes no sense."""
+        if not self.sources and not self.endpoints:
+            raise MaintenanceError("There is nothing to look at: set at least one of paths, sources and endpoints.")
+        self.thresholds.check()
+        if self.timeout <= 0:
+            raise MaintenanceError("The option timeout must be more than 0 seconds.")
+        if self.workers < 0 or self.healthy < 0:
+            raise MaintenanceError("The options workers and healthy_findings must not be negative.")
+        for endpoint in self.endpoints:
+            if not 0 < endpoint.port < 65536:
+                raise MaintenanceError(f"The port of endpoint {endpoint.label} must be between 1 and 65535.")
+        for expected in [source.names for source in self.sources] + [
+            endpoint.names or () for endpoint in self.endpoints
+        ]:
+            for name in expected:
+                _hold_name(name)
+
+
+def _hold_name(name: str) -> None:
+    try:
+        usable = bool(names.address(name) or names.ascii_name(name))
+    except ValueError:
+        usable = False
+    if not usable:
+        raise MaintenanceError(f"The expected name {name!r} is neither a host name nor an IP address.")
+
+
+def check(policy: Policy, *, now: datetime) -> Outcome:
+    """Looks at everything the policy names. Raises MaintenanceError."""
+    policy.check()
+    library.require_cryptography()
+    gathered = Gathered()
+    candidates, problems = expand(policy.sources, exclude=policy.exclude)
+    gathered.add_problems(problems)
+    # Processes first: they must be started before there are threads.
+    _scan_files(gathered, candidates, workers=policy.workers)
+    presented = fetch_all(policy.endpoints, timeout=policy.timeout)
+    _take_presented(gathered, presented, first_source=len(policy.sources))
+    _note_empty_sources(gathered, policy.sources)
+    judge = report.Judge(
+        gathered,
+        thresholds=policy.thresholds,
+        now=now.timestamp(),
+        healthy=policy.healthy,
+        served=frozenset(endpoint.label for endpoint in policy.endpoints),
+    )
+    dates, left_out = judge.dates()
+    files = len({candidate.path for candidate in candidates})
+    looked_at = f"{files:,} files and {len(policy.endpoints):,} endpoints"
+    findings = [
+        *report.readable(gathered, looked_at=looked_at),
+        *dates,
+        *expectations.keys_beside(gathered, healthy=policy.healthy),
+        *expectations.named_keys(gathered, policy.sources),
+        *expectations.names(gathered, policy.sources, policy.endpoints),
+    ]
+    details = {
+        "files": files,
+        "endpoints": len(policy.endpoints),
+        "certificates": gathered.seen,
+        "distinct": len(gathered.certificates),
+        "left_out": left_out,
+    }
+    return Outcome(findings=findings, details=details)
+
+
+def _scan_files(gathered: Gathered, candidates: Sequence[Candidate], *, workers: int) -> None:
+    if len(candidates) < _WORTH_A_PROCESS and not workers:
+        workers = 1
+    parts, lost = in_processes(
+        Scanner().files, candidates, workers=workers or len(os.sched_getaffinity(0)), chunk=_chunk(len(candidates))
+    )
+    gathered.add(parts)
+    gathered.add_problems(
+        [Problem(one.path, "the process that looked at it died, look for it alone", one.source) for one in lost]
+    )
+
+
+def _chunk(count: int) -> int:
+    return min(256, max(1, count // 8))
+
+
+def _take_presented(gathered: Gathered, presented: Sequence[Presented], *, first_source: int) -> None:
+    scanner = Scanner()
+    for source, one in enumerate(presented, first_source):
+        label = one.endpoint.label
+        look, fresh = scanner.handshake(label, source, one.certificates)
+        gathered.add([([look._replace(problem=look.problem or one.problem)], fresh)])
+
+
+def _note_empty_sources(gathered: Gathered, sources: Sequence[Source]) -> None:
+    """A source without any certificate was named by mistake, or has lost them: that is no healthy state."""
+    for number, source in enumerate(sources):
+        if not gathered.leaves_of.get(number) and number not in gathered.troubled:
+            gathered.add_problems([Problem(source.path, "it holds no certificate in PEM form", number)])

@@ -1,0 +1,86 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that was seen, brought together: each distinct certificate once, with every place it is at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from . import keys
+from .scan import Certificate, Look
+from .sources import Problem
+
+
+@dataclass
+class Gathered:
+    """What all looks show. Certificates are known by the SHA-256 of their DER.
+
+    places: where each is, in the order of the sources. leaves: ends of chains; chains: of each leaf that has
+    one, its issuers, those that end first where it has several. issuing: what a leaf rests on. spare: what
+    stands in a chain that holds without it. leaves_of: by number of the source. troubled: sources with
+    problems. crowded: places with several leaves, which a path alone does not tell apart. seen: certificates
+    with all their copies. keys: verdicts on the keys that stand beside their certificate.
+    """
+
+    certificates: dict[bytes, Certificate] = field(default_factory=dict)
+    places: dict[bytes, list[str]] = field(default_factory=dict)
+    leaves: dict[bytes, None] = field(default_factory=dict)
+    chains: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    issuing: set[bytes] = field(default_factory=set)
+    spare: set[bytes] = field(default_factory=set)
+    leaves_of: dict[int, dict[bytes, None]] = field(default_factory=dict)
+    troubled: set[int] = field(default_factory=set)
+    crowded: set[str] = field(default_factory=set)
+    problems: dict[Problem, None] = field(default_factory=dict)
+    keys: dict[str, keys.Verdict] = field(default_factory=dict)
+    seen: int = 0
+
+    def add_problems(self, problems: Sequence[Problem]) -> None:
+        for problem in problems:
+            self.problems[problem] = None
+            self.troubled.add(problem.source)
+
+    def add(self, parts: Sequence[tuple[Sequence[Look], dict[bytes, Certificate]]]) -> None:
+        """Takes in looks, and the certificates that were new to whoever looked."""
+        for _, fresh in parts:
+            self.certificates.update(fresh)
+        for looks, _ in parts:
+            for look in looks:
+                self._add(look)
+
+    def _add(self, look: Look) -> None:
+        place, source, chains, others, problem, verdict = look
+        if problem:
+            self.add_problems([Problem(place, problem, source)])
+        if verdict is not None:
+            self.keys[place] = verdict
+        if len(chains) > 1:
+            self.crowded.add(place)
+        leaves = self.leaves_of.setdefault(source, {})
+        for leaf, issuers in chains:
+            leaves[leaf] = self.leaves[leaf] = None
+            self._at(leaf, place)
+            if issuers:
+                known = self.chains.get(leaf)
+                if known is None or self.chain_end(issuers) < self.chain_end(known):
+                    self.chains[leaf] = issuers
+                self.issuing.update(issuers)
+                for identity in issuers:
+                    self._at(identity, place)
+        for identity in others:
+            self.spare.add(identity)
+            self._at(identity, place)
+
+    def _at(self, identity: bytes, place: str) -> None:
+        self.seen += 1
+        places = self.places.get(identity)
+        if places is None:
+            self.places[identity] = [place]
+        elif places[-1] != place:
+            places.append(place)
+
+    def chain_end(self, issuers: Sequence[bytes]) -> int:
+        """When the first of these issuers expires."""
+        return min(self.certificates[identity].not_after for identity in issuers)

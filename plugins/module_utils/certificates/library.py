@@ -1,0 +1,183 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``cryptography`` is asked, in the words of all its versions from 3.3 (Debian 11) on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+from ..libraries import optional, require
+from . import der
+
+x509 = optional("cryptography.x509")
+serialization = optional("cryptography.hazmat.primitives.serialization")
+
+_MODERN_DATES = x509 is not None and hasattr(x509.Certificate, "not_valid_after_utc")
+_LONGEST_NAME = 200
+_RSA_PSS = "1.2.840.113549.1.1.10"
+
+
+class KeyLocked(Exception):
+    """The private key is protected by a passphrase."""
+
+
+class Unreadable(Exception):
+    """What was read is no such thing; the words say why."""
+
+
+def require_cryptography() -> None:
+    """Raises MissingLibrary, naming the package, where it is not there."""
+    require(x509 and serialization, "cryptography", package="python3-cryptography")
+
+
+def validity(certificate: bytes) -> tuple[int, int]:
+    """First and last second of the validity (both inclusive, RFC 5280, 4.1.2.5), since the epoch.
+
+    Raises Unreadable where the DER is no certificate.
+    """
+    try:
+        loaded = x509.load_der_x509_certificate(certificate)
+        if _MODERN_DATES:
+            return int(loaded.not_valid_before_utc.timestamp()), int(loaded.not_valid_after_utc.timestamp())
+        return _seconds(loaded.not_valid_before), _seconds(loaded.not_valid_after)
+    except Exception as error:  # noqa: BLE001 - whatever a broken certificate makes the library raise
+        raise Unreadable(_reason(error)) from None
+
+
+def _seconds(naive: datetime) -> int:
+    return int(naive.replace(tzinfo=timezone.utc).timestamp())
+
+
+@dataclass(frozen=True)
+class Description:
+    """A certificate in words. serial: hexadecimal. name: the shortest thing a person knows it by."""
+
+    subject: str
+    issuer: str
+    serial: str
+    name: str
+
+
+def describe(certificate: bytes) -> Description:
+    """The certificate in words. Never raises: what cannot be read is empty."""
+    loaded = x509.load_der_x509_certificate(certificate)
+    subject, issuer = _name_of(loaded, "subject"), _name_of(loaded, "issuer")
+    try:
+        alternative = alternative_names(certificate)
+        name = next(iter([*alternative.dns, *alternative.addresses]), "")
+    except Unreadable:
+        name = ""
+    common = _common_name(loaded)
+    serial = der.outline(certificate).serial
+    return Description(
+        subject=subject, issuer=issuer, serial=f"{serial:x}", name=one_line(common or name or subject or f"{serial:x}")
+    )
+
+
+def _name_of(loaded: Any, side: str) -> str:
+    try:
+        return one_line(getattr(loaded, side).rfc4514_string())
+    except Exception:  # noqa: BLE001 - names hold what their issuers liked to write
+        return ""
+
+
+def _common_name(loaded: Any) -> str:
+    try:
+        return str(loaded.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
+    except Exception:  # noqa: BLE001
+        return ""
+
+
+def one_line(text: str) -> str:
+    """Text from a certificate or a path that fits into one line of a message, whatever it holds."""
+    plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if not plain.isprintable():
+        plain = "".join(
+            letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in plain
+        )
+    return plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1] + "…"
+
+
+@dataclass(frozen=True)
+class AlternativeNames:
+    """The names a certificate is for (RFC 5280, 4.2.1.6). addresses: IP addresses as text."""
+
+    dns: Sequence[str] = ()
+    addresses: Sequence[str] = field(default_factory=list)
+
+
+def alternative_names(certificate: bytes) -> AlternativeNames:
+    """The subject's alternative names; none where it has no such extension. Raises Unreadable."""
+    try:
+        loaded = x509.load_der_x509_certificate(certificate)
+        names = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return AlternativeNames(
+            dns=names.get_values_for_type(x509.DNSName),
+            addresses=[str(address) for address in names.get_values_for_type(x509.IPAddress)],
+        )
+    except Exception as error:  # noqa: BLE001 - as above
+        if isinstance(error, x509.ExtensionNotFound):
+            return AlternativeNames()
+        raise Unreadable(_reason(error)) from None
+
+
+def public_key(certificate: bytes) -> Optional[bytes]:
+    """The certificate's public key in its one canonical form; None where the library does not know its kind."""
+    try:
+        return _canonical(x509.load_der_x509_certificate(certificate).public_key())
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def public_half(key: bytes) -> bytes:
+    """The public half of a private key in PEM, in the same form. Raises KeyLocked, Unreadable."""
+    try:
+        return _canonical(_load_key(key).public_key())
+    except TypeError:
+        raise KeyLocked from None
+    except Exception as error:  # noqa: BLE001
+        raise Unreadable(_reason(error)) from None
+
+
+def _load_key(key: bytes) -> Any:
+    if b"OPENSSH PRIVATE KEY" in key:
+        return serialization.load_ssh_private_key(key, password=None)
+    return serialization.load_pem_private_key(key, password=None)
+
+
+def _canonical(key: Any) -> bytes:
+    encoded: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return encoded
+
+
+def signed_by(certificate: bytes, issuer: bytes) -> bool:
+    """Whether the issuer's key made the certificate's signature; True also where that cannot be told."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+    try:
+        loaded = x509.load_der_x509_certificate(certificate)
+        key = x509.load_der_x509_certificate(issuer).public_key()
+        signed = (loaded.signature, loaded.tbs_certificate_bytes)
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(*signed, ec.ECDSA(loaded.signature_hash_algorithm))
+        elif isinstance(key, rsa.RSAPublicKey):
+            if loaded.signature_algorithm_oid.dotted_string == _RSA_PSS:
+                return True
+            key.verify(*signed, padding.PKCS1v15(), loaded.signature_hash_algorithm)
+        else:
+            key.verify(*signed)
+    except InvalidSignature:
+        return False
+    except Exception:  # noqa: BLE001 - an algorithm that this version does not know
+        return True
+    return True
+
+
+def _reason(error: Exception) -> str:
+    text = one_line(" ".join(str(error).split()))
+    return text or type(error).__name__

@@ -1,0 +1,299 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cert_expiry
+short_description: Judges every certificate of a host in one call
+version_added: "0.1.0"
+author: careops contributors (@careops)
+description:
+  - Finds certificates in files, folders, patterns and at TLS endpoints, thousands of them in one task and in parallel.
+  - Tells which of them expire soon, measured by the lifetime they were issued with, which are not valid yet,
+    which have a private key that does not belong to them, and which do not cover the names they are for.
+  - Every certificate of a PEM file counts, in whatever order they stand, and whatever stands between them.
+    Copies of one certificate are one finding, which lists every place it was found at.
+  - What cannot be looked at is a finding with the status V(unknown), and never keeps the rest from being looked at.
+    Files in a folder that hold no certificate are passed over.
+options:
+  paths:
+    description:
+      - Files, folders and shell patterns (C(**) reaches over folders) to look for PEM certificates in.
+      - A file named here must hold a certificate. Of those in a folder or found by a pattern, any number may hold none.
+    type: list
+    elements: path
+    default: []
+  sources:
+    description: As O(paths), with expectations of their own.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: File, folder or pattern.
+        type: path
+        required: true
+      key:
+        description:
+          - File of the private key that must belong to one of the source's certificates.
+          - A key in the same file as its certificate is always checked and need not be named.
+        type: path
+      names:
+        description: Host names, wildcards and IP addresses that the source's certificates must cover between them.
+        type: list
+        elements: str
+        default: []
+      recurse:
+        description: Whether to look into the folders below, too; O(recurse) where it is not set.
+        type: bool
+  endpoints:
+    description:
+      - TLS servers to ask for their certificates.
+      - Nothing is trusted and nothing is refused in the handshake, so that an expired certificate can be judged, too.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host:
+        description: Host name or IP address to connect to.
+        type: str
+        required: true
+      port:
+        description: TCP port.
+        type: int
+        default: 443
+      server_name:
+        description: Name to ask for (SNI), where it is not O(endpoints[].host).
+        type: str
+      names:
+        description:
+          - Names that the certificate must cover.
+          - Where it is not set, the name that is asked for; nothing for an IP address. An empty list expects nothing.
+        type: list
+        elements: str
+  recurse:
+    description: Whether to look into the folders below those of O(paths) and O(sources), too.
+    type: bool
+    default: false
+  exclude:
+    description: Shell patterns of paths to leave out; C(*) reaches over slashes.
+    type: list
+    elements: str
+    default: []
+  warning_days:
+    description: A certificate with no more days left is a warning, unless O(warning_ratio) makes it one later.
+    type: float
+    default: 30
+  critical_days:
+    description: A certificate with no more days left is critical, unless O(critical_ratio) makes it so later.
+    type: float
+    default: 7
+  warning_ratio:
+    description:
+      - Share of the issued lifetime; a certificate with more than that left is never a warning.
+      - Renewers act when a third is left, or half of a lifetime of up to ten days. The default is later than that,
+        so that certificates that are renewed in time never alarm, however short they live.
+      - With V(1), the days alone decide.
+    type: float
+    default: 0.25
+  critical_ratio:
+    description: Share of the issued lifetime; a certificate with more than that left is never critical.
+    type: float
+    default: 0.1
+  timeout:
+    description: Seconds that an endpoint has for the connection, and again for the handshake.
+    type: float
+    default: 5
+  workers:
+    description: Processes that read files; V(0) stands for one a core.
+    type: int
+    default: 0
+  healthy_findings:
+    description:
+      - How many certificates in order get a finding each, those first that expire first. The others share one finding.
+      - What is not in order always has its own.
+    type: int
+    default: 1000
+extends_documentation_fragment:
+  - careops.maintenance.moment
+  - careops.maintenance.contract
+  - careops.maintenance.attributes.observes
+requirements:
+  - cryptography >= 3.3
+notes:
+  - The issuers that endpoints present are seen with Python 3.10 and newer; before that, only their own certificates.
+"""
+
+EXAMPLES = r"""
+- name: Look at every certificate of the web server
+  careops.maintenance.cert_expiry:
+    paths:
+      - /etc/nginx/tls
+      - /etc/haproxy/certs/*.pem
+    endpoints:
+      - host: www.example.org
+
+- name: Hold a certificate against its key and its names
+  careops.maintenance.cert_expiry:
+    sources:
+      - path: /etc/letsencrypt/live/clinic.example.org/fullchain.pem
+        key: /etc/letsencrypt/live/clinic.example.org/privkey.pem
+        names: [clinic.example.org, www.clinic.example.org]
+    endpoints:
+      - host: 192.0.2.10
+        port: 8443
+        server_name: clinic.example.org
+
+- name: Alarm by days alone
+  careops.maintenance.cert_expiry:
+    paths: [/srv/pki]
+    recurse: true
+    exclude: ["*/archive/*"]
+    warning_days: 60
+    critical_days: 14
+    warning_ratio: 1
+    critical_ratio: 1
+"""
+
+RETURN = r"""
+findings:
+  description:
+    - What was seen, in the form of docs/schema/result.schema.json.
+    - The checks are C(certificate.expiry) for the ends of chains, C(certificate.chain_expiry) for their issuers,
+      C(certificate.validity) for those that are not valid yet, C(certificate.key_match), C(certificate.names),
+      and C(certificate.readable) for what could not be looked at.
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - check: certificate.expiry
+      subject: /etc/nginx/tls/clinic.pem
+      status: warning
+      value: 20.5
+      unit: days
+      threshold: 22.5
+      message: >-
+        clinic.example.org expires in 20 days, on 2026-12-11 14:02 UTC: renew it, or find out why it was not
+        renewed by itself.
+      evidence:
+        fingerprint: 5f0c9b8f1d3c2a7e64b7a1f2d9c4e8b3a6d5f7091c2b3a4d5e6f708192a3b4c5
+        subject: CN=clinic.example.org
+        issuer: CN=Example CA
+        serial: 4a1b2c
+        not_before: "2026-09-12T14:02:11Z"
+        not_after: "2026-12-11T14:02:10Z"
+        chain_not_after: "2030-01-01T00:00:00Z"
+        places: [/etc/nginx/tls/clinic.pem, "clinic.example.org:443"]
+actions:
+  description: Always empty, the module changes nothing.
+  type: list
+  elements: dict
+  returned: always
+summary:
+  description: The gravest status (C(worst)), findings by status (C(counts)) and how long the work took (C(seconds)).
+  type: dict
+  returned: always
+details:
+  description: What was looked at.
+  type: dict
+  returned: success
+  contains:
+    files:
+      description: Files that were opened.
+      type: int
+      returned: always
+    endpoints:
+      description: Endpoints that were asked.
+      type: int
+      returned: always
+    certificates:
+      description: Certificates seen, with all copies.
+      type: int
+      returned: always
+    distinct:
+      description: Different certificates among them.
+      type: int
+      returned: always
+    left_out:
+      description: Certificates in order that have no finding of their own.
+      type: int
+      returned: always
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.certificates.check import Policy, check
+from ..module_utils.certificates.endpoints import Endpoint
+from ..module_utils.certificates.judge import Thresholds
+from ..module_utils.certificates.sources import Source
+from ..module_utils.clock import now_or
+from ..module_utils.glue import Outcome, conclude
+
+_SPEC: dict[str, dict[str, Any]] = {
+    "paths": {"type": "list", "elements": "path", "default": []},
+    "sources": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "path", "required": True},
+            "key": {"type": "path", "no_log": False},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "recurse": {"type": "bool"},
+        },
+    },
+    "endpoints": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "host": {"type": "str", "required": True},
+            "port": {"type": "int", "default": 443},
+            "server_name": {"type": "str"},
+            "names": {"type": "list", "elements": "str"},
+        },
+    },
+    "recurse": {"type": "bool", "default": False},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "warning_days": {"type": "float", "default": 30},
+    "critical_days": {"type": "float", "default": 7},
+    "warning_ratio": {"type": "float", "default": 0.25},
+    "critical_ratio": {"type": "float", "default": 0.1},
+    "timeout": {"type": "float", "default": 5},
+    "workers": {"type": "int", "default": 0},
+    "healthy_findings": {"type": "int", "default": 1000},
+    "now": {"type": "str"},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=_SPEC, supports_check_mode=True)
+    conclude(module, lambda: _work(module.params))
+
+
+def _work(params: dict[str, Any]) -> Outcome:
+    recurse = params["recurse"]
+    sources = [Source(path=path, recurse=recurse) for path in params["paths"]]
+    sources += [
+        Source(**{**source, "recurse": recurse if source["recurse"] is None else source["recurse"]})
+        for source in params["sources"]
+    ]
+    policy = Policy(
+        sources=sources,
+        endpoints=[Endpoint(**endpoint) for endpoint in params["endpoints"]],
+        exclude=params["exclude"],
+        thresholds=Thresholds(
+            **{name: params[name] for name in ("warning_days", "critical_days", "warning_ratio", "critical_ratio")}
+        ),
+        timeout=params["timeout"],
+        workers=params["workers"],
+        healthy=params["healthy_findings"],
+    )
+    return check(policy, now=now_or(params["now"]))
+
+
+if __name__ == "__main__":
+    main()

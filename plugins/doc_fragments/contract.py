@@ -7,6 +7,7 @@ from __future__ import annotations
 class ModuleDocFragment:
     # What every module returns; RETURN sections repeat it, since Ansible has no fragments for them.
     DOCUMENTATION = r"""
+options: {}
 notes:
   - Returns findings (what was seen) and actions (what was done) in the form that
     docs/schema/result.schema.json of this collection describes.

@@ -75,7 +75,7 @@ def mirror() -> list[str]:
             ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"],
             "reading its sources",
         )
-        found = [uri for label, _, uri in (line.partition(" ") for line in listing.splitlines()) if label == "Debian"]
+        found = [line.removeprefix("Debian ") for line in listing.splitlines() if line.startswith("Debian ")]
         if found:
             return found[:1]
         if attempt == 0:

@@ -157,14 +157,14 @@ ENTRIES = [
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_has_its_papers(role: str) -> None:
-    entries = {entry for name, entry, _ in ENTRIES if name == role}
+    entries = {entry for name, entry, spec in ENTRIES if name == role}
     assert "main" in entries
     assert "check" in entries or not (ROOT / "roles" / role / "tasks" / "check.yml").exists()
     assert (ROOT / "roles" / role / "README.md").exists()
     assert role_file(role, "meta", "main.yml")["galaxy_info"]["min_ansible_version"] == "2.16"
 
 
-@pytest.mark.parametrize(("role", "entry", "spec"), ENTRIES, ids=[f"{role}-{entry}" for role, entry, _ in ENTRIES])
+@pytest.mark.parametrize(("role", "entry", "spec"), ENTRIES, ids=[f"{role}-{entry}" for role, entry, spec in ENTRIES])
 def test_inputs_are_the_defaults(role: str, entry: str, spec: dict[str, Any]) -> None:
     defaults = role_file(role, "defaults", "main.yml")
     options = spec.get("options", {})

@@ -110,7 +110,7 @@ class _Reader:
         installed: dict[str, str] = {}
         held: list[str] = []
         updates: list[Update] = []
-        waiting: list[tuple[int, Any, Any]] = []
+        free: list[tuple[int, Any, Any]] = []
         for package in self.cache.packages:
             if package.current_ver is None:
                 continue
@@ -120,15 +120,17 @@ class _Reader:
                 held.append(name)
             version = self._security_version(package)
             if version is not None:
-                waiting.append((len(updates), package, version))
-                updates.append(self._security_update(package, version))
+                update = self._security_update(package, version)
+                if not update.obstacle:
+                    free.append((len(updates), package, version))
+                updates.append(update)
             else:
                 candidate = self.choice.get_candidate_ver(package)
                 if candidate is not None and _newer(candidate, package.current_ver):
                     updates.append(_update(package, candidate, origin=_origins(candidate)[0], security=False))
-        for place, package, version in waiting:
-            if not updates[place].obstacle:
-                updates[place] = self._with_needs(updates[place], package, version)
+        for place, package, version in self._not_by_themselves(free):
+            updates[place] = self._with_needs(updates[place], package, version)
+        updates.sort(key=lambda update: update.name)
         names, expired = self._security_lists()
         return Survey(
             installed=installed, updates=updates, held=sorted(held), security_lists=names, expired_lists=expired
@@ -181,6 +183,13 @@ class _Reader:
         if status.st_size != version.size:
             return None
         return datetime.fromtimestamp(status.st_mtime, tz=timezone.utc)
+
+    def _not_by_themselves(self, free: list[tuple[int, Any, Any]]) -> list[tuple[int, Any, Any]]:
+        """Those that a plain upgrade leaves out. Few: only for these it pays to reckon one by one."""
+        for _place, package, version in free:
+            self.choice.set_candidate_ver(package, version)
+        self.choice.upgrade(False)
+        return [entry for entry in free if not self.choice.marked_upgrade(entry[1])]
 
     def _with_needs(self, update: Update, package: Any, version: Any) -> Update:
         """What installing it would bring along. Nothing is installed: apt only reckons."""

@@ -157,7 +157,9 @@ class Wrecker:
         shutil.copystat(whole, path)
 
     def _lose_night(self) -> None:
-        self._put_aside(self.nights.file(wanted_nights(self.nights.now)[MISSING_NIGHT]))
+        path = self.nights.file(wanted_nights(self.nights.now)[MISSING_NIGHT])
+        for name in (path, f"{path}.sha256"):
+            self._put_aside(name)
 
     def _expire_certificate(self) -> None:
         portal = leaf("portal")

@@ -179,7 +179,14 @@ class Estate:
             connection.close()
         figures = {"rows": rows, "database_bytes": size, "nights": len(wanted_nights(self.now)), "broken": wreck}
         findings = [
-            Finding("demo.database", clinic.DATABASE, "ok", f"{rows} rows by the statistics", value=rows, unit="rows"),
+            Finding(
+                "demo.database",
+                clinic.DATABASE,
+                "ok",
+                f"The database has {rows} rows by its statistics.",
+                value=rows,
+                unit="rows",
+            ),
         ]
         if wreck:
             findings.append(Finding("demo.break", wreck, "warning", f"Broken on purpose: {BREAKS[wreck].what}."))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -13,21 +14,23 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from ..errors import MaintenanceError
+from ..files import write_atomic
 from ..runner import run
 from . import archive, clinic
 from .cluster import Cluster
 from .layout import Layout
 
-HOUR = time(2, 0)
+# Clocks change before four o'clock, so every night has that moment once.
+HOUR = time(4, 0)
 # A week is asked for; one more, so that the week is whole at any hour of the day.
 NIGHTS = 8
 # Dumps older than these are removed, as a retention policy would.
 KEPT = 10
-NAME = re.compile(r"^clinic-(\d{4}-\d{2}-\d{2})\.dump$")
+NAME = re.compile(r"^clinic-(\d{4}-\d{2}-\d{2})\.dump(\.sha256)?$")
 
 
 def wanted_nights(now: datetime) -> list[datetime]:
-    """The moments of the last nights' backups, the oldest first: two o'clock local time."""
+    """The moments of the last nights' backups, the oldest first, in local time."""
     local = now.astimezone()
     newest = local.date() if local.time() >= HOUR else local.date() - timedelta(days=1)
     return [_moment(newest - timedelta(days=back)) for back in reversed(range(NIGHTS))]
@@ -61,7 +64,7 @@ class Nights:
         found = []
         for name in sorted(os.listdir(self.layout.backups)):
             match = NAME.match(name)
-            draft = name.endswith(".partial") and NAME.match(name[: -len(".partial")])
+            draft = name.endswith(".partial") and name.lstrip(".").startswith("clinic-")
             if draft or (match and match.group(1) < oldest):
                 found.append(os.path.join(self.layout.backups, name))
         return found
@@ -98,6 +101,8 @@ class Nights:
             raise MaintenanceError(f"The dump {path} could not be made: {' '.join(done.stderr.split())}")
         os.chmod(draft, 0o600)
         archive.redate(draft, night)
+        line = f"{_sha256(draft)}  {os.path.basename(path)}\n"
+        write_atomic(f"{path}.sha256", line.encode(), mode=0o600)
         os.replace(draft, path)
 
     def prune(self) -> None:
@@ -105,3 +110,11 @@ class Nights:
         for path in self.outdated():
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(1024 * 1024), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -48,7 +48,7 @@ def _days(name: str, hosts: Sequence[str], key: str, figures: tuple[int, int, in
     return Leaf(name, hosts, key, lifetime, age, renew_below, served)
 
 
-# Planted: two thirds and more of its life are over, so it is in its warning zone and not yet critical.
+# Planted: four fifths of its life are over, so it is in its warning zone and not yet critical.
 PLANTED = "fax-gateway"
 
 SITES = (
@@ -62,7 +62,7 @@ SITES = (
         served=True,
     ),
     _days("telehealth", ["telehealth.clinic.example"], "p384", (47, 10, 24)),
-    _days(PLANTED, ["fax.clinic.example"], "rsa2048", (90, 68, 15)),
+    _days(PLANTED, ["fax.clinic.example"], "rsa2048", (90, 72, 12)),
 )
 # A load balancer's file: key, certificate and chain in one.
 EDGE = _days("edge", ["edge.clinic.example"], "p256", (90, 20, 45))
@@ -109,8 +109,13 @@ class Pki:
 
     def due(self) -> list[str]:
         """The names of what has to be issued, because it is missing or has too little time left."""
-        names = [] if os.path.exists(self._path("authority.pem")) else ["authority"]
-        names += [leaf.name for leaf in (*SITES, *DEVICES) if self._left(self.certificate_of(leaf)) < leaf.renew_below]
+        if _load(os.path.join(self.layout.authority, "clinic")) is None:
+            # Whatever its key signed is worth nothing without it.
+            return [*(leaf.name for leaf in (*SITES, *DEVICES, EDGE)), "partners"]
+        names = [leaf.name for leaf in (*SITES, *DEVICES) if self._left(self.certificate_of(leaf)) < leaf.renew_below]
+        names += [
+            leaf.name for leaf in (*SITES, *DEVICES) if leaf.name not in names and not os.path.exists(self.key_of(leaf))
+        ]
         if self._left(self._bundle("edge")) < EDGE.renew_below:
             names.append(EDGE.name)
         if self._left(self._bundle("partners")) < PARTNERS[0].renew_below:

@@ -11,6 +11,7 @@ Usage: server.py CONFIGURATION, a JSON file {"port", "account": [uid, gid] | nul
 from __future__ import annotations
 
 import contextlib
+import encodings.idna  # noqa: F401  needed for names, and out of reach once root is given up
 import json
 import os
 import ssl

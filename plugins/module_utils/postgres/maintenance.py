@@ -1,0 +1,253 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole job of pg_maintenance: database by database, observe, plan, do, observe again, judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Union
+
+from ..errors import MaintenanceError
+from ..findings import Action, Finding
+from ..glue import Outcome
+from . import account, catalog, cluster, integrity, judge, statements
+from .connection import ConnectionFailed, ConnectionSpec, connect, psycopg2
+from .model import Bloat, Database, Index, Policy, Table
+from .plan import plan_indexes, plan_leftovers, plan_tables, version_text
+from .work import Done, Limits, Workers
+
+# Sessions by which a run knows those of an earlier one.
+APPLICATION = "careops_maintenance"
+WORKER = "careops_maintenance_worker"
+# Advisory lock of a run, in every database it works on: "care", then this module's number.
+LOCK = (0x63617265, 1)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do. databases: empty for all. top: how many of the largest tables go into the details."""
+
+    spec: ConnectionSpec
+    databases: list[str]
+    maintenance_db: str
+    policy: Policy
+    limits: Limits
+    check_mode: bool
+    clock: Callable[[], datetime]
+    integrity: bool = False
+    estimate_only: bool = False
+    top: int = 10
+
+
+@dataclass
+class _Progress:
+    """What was seen and done so far, so that an error loses nothing of it."""
+
+    findings: list[Finding] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    databases: list[dict[str, Any]] = field(default_factory=list)
+
+
+def maintain(request: Request) -> Outcome:
+    """Maintains the databases. Raises MaintenanceError, with all that was seen and done until then."""
+    progress = _Progress()
+    try:
+        first = request.databases[0] if request.databases else request.maintenance_db
+        with _session(request, first) as connection:
+            cluster.refuse_standby(connection)
+            version = int(cluster.rows_of(connection, "SHOW server_version_num")[0][0])
+            chosen = cluster.choose(cluster.databases(connection), request.databases)
+        _require_tables(request, chosen)
+        for name in chosen:
+            _one_database(request, name, progress)
+        with _session(request, first) as connection:
+            progress.findings += judge.judge_ages(cluster.databases(connection), request.policy)
+        progress.findings += judge.judge_version(version, request.policy)
+    except MaintenanceError as error:
+        error.findings, error.actions = progress.findings, progress.actions
+        raise
+    except _database_error() as error:
+        raise MaintenanceError(
+            f"PostgreSQL at {request.spec.address} ended the work: {statements.sentence(error)}; "
+            "look at its log, then run this again: it takes up what is left.",
+            findings=progress.findings,
+            actions=progress.actions,
+        ) from None
+    details = {"server_version": version_text(version), "databases": progress.databases}
+    return Outcome(findings=progress.findings, actions=progress.actions, details=details)
+
+
+def _database_error() -> Any:
+    return psycopg2.Error if psycopg2 is not None else MaintenanceError
+
+
+@contextmanager
+def _session(request: Request, database: str) -> Iterator[Any]:
+    connection = connect(request.spec, database, application=APPLICATION)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _one_database(request: Request, name: str, progress: _Progress) -> None:
+    try:
+        connection = connect(request.spec, name, application=APPLICATION)
+    except ConnectionFailed as error:
+        if request.databases:
+            raise
+        # One of "all databases" may be closed to this role; the others are not to suffer for it.
+        progress.findings.append(Finding("postgres.maintenance", name, "critical", str(error)))
+        return
+    try:
+        run = _Run(request, name, connection, progress)
+        if request.check_mode:
+            run.look()
+        else:
+            run.act()
+    finally:
+        connection.close()
+
+
+class _Run:
+    """The work on one database."""
+
+    def __init__(self, request: Request, name: str, connection: Any, progress: _Progress) -> None:
+        self.request = request
+        self.name = name
+        self.connection = connection
+        self.progress = progress
+        self.measured: dict[int, Bloat] = {}
+
+    def look(self) -> None:
+        """Only plans."""
+        state = self._observe()
+        policy = self.request.policy
+        jobs = [
+            *plan_leftovers(state, policy),
+            *plan_tables(state, policy, self.request.clock()),
+            *plan_indexes(state, policy),
+        ]
+        self.progress.actions += [account.planned(job) for job in jobs]
+        self._report(state)
+
+    def act(self) -> None:
+        """Plans and does it. Indexes are judged after the VACUUM, which changes what is known of them."""
+        self._take_lock()
+        stopped = self._stop_orphans()
+        self.progress.actions += stopped
+        policy = self.request.policy
+        state = self._observe()
+        done: list[Done] = []
+        workers = Workers(
+            connect=lambda: connect(self.request.spec, self.name, application=WORKER),
+            clock=self.request.clock,
+            limits=self.request.limits,
+            version=state.version,
+        )
+        try:
+            jobs = [*plan_leftovers(state, policy), *plan_tables(state, policy, self.request.clock())]
+            # A parent reads its leaves, so it comes when they are done.
+            for stage in (False, True):
+                done += workers.work([job for job in jobs if job.partitioned is stage])
+            if done:
+                state = self._observe_again(done)
+            done += workers.work(plan_indexes(state, policy))
+            if any(result.job.verb == "reindex" for result in done):
+                state = self._observe_again(done)
+            leftovers = plan_leftovers(state, policy)
+            if leftovers and any(result.job.verb == "reindex" and result.outcome != "done" for result in done):
+                done += workers.work(leftovers)
+                state = self._observe_again(done)
+        finally:
+            workers.close()
+            self.progress.actions += [account.finished(result, state) for result in done]
+        self.progress.findings += judge.judge_work(self.name, done)
+        self._report(state)
+
+    def _observe(self) -> Database:
+        policy = self.request.policy
+        state = catalog.observe(
+            self.connection,
+            own_application=APPLICATION,
+            measured=self.measured,
+            minimum=policy.bloat_min_bytes,
+            suspicion=min(policy.index_bloat_percent, policy.critical_index_bloat_percent, policy.table_bloat_percent)
+            / 2,
+            estimate_only=self.request.estimate_only,
+        )
+        things: list[Union[Table, Index]] = [*state.tables.values(), *state.indexes]
+        self.measured = {thing.oid: thing.bloat for thing in things if thing.bloat.source == "pgstattuple"}
+        return state
+
+    def _observe_again(self, done: Sequence[Done]) -> Database:
+        if self.connection.closed:
+            self.connection = connect(self.request.spec, self.name, application=APPLICATION)
+        touched = {result.job.table for result in done}
+        version = int(cluster.rows_of(self.connection, "SHOW server_version_num")[0][0])
+        if version < 150000:
+            time.sleep(1.0)  # until 15 a collector process writes the counters down, twice a second
+        of_indexes = dict(cluster.rows_of(self.connection, "SELECT indexrelid, indrelid FROM pg_index"))
+        self.measured = {
+            oid: bloat
+            for oid, bloat in self.measured.items()
+            if oid not in touched and of_indexes.get(oid) not in touched
+        }
+        return self._observe()
+
+    def _report(self, state: Database) -> None:
+        request = self.request
+        self.progress.findings += judge.judge_database(state, request.policy, request.clock())
+        self.progress.findings += integrity.check(self.connection, state, request.policy, asked=request.integrity)
+        self.progress.databases.append(account.database_details(state, request.top))
+
+    def _take_lock(self) -> None:
+        if cluster.rows_of(self.connection, "SELECT pg_try_advisory_lock(%s, %s)", LOCK)[0][0]:
+            return
+        holders = cluster.rows_of(
+            self.connection,
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            LOCK,
+        )
+        pid = holders[0][0] if holders else "unknown"
+        raise MaintenanceError(
+            f"Another run of pg_maintenance is at work on database {self.name} (pid {pid} of the server): wait for its "
+            "end, or end that session."
+        )
+
+    def _stop_orphans(self) -> list[Action]:
+        """Ends sessions of a run that was killed: whoever holds the lock is the only run there is."""
+        query = (
+            "SELECT pid, coalesce(query, '') FROM pg_stat_activity"
+            " WHERE application_name = %s AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        actions = []
+        for pid, text in cluster.rows_of(self.connection, query, (WORKER,)):
+            cluster.rows_of(self.connection, "SELECT pg_terminate_backend(%s)", (pid,))
+            reason = f"left behind by a run that was killed: {' '.join(text.split())[:200]}"
+            actions.append(Action("terminate", f"{self.name} pid {pid}", True, "done", reason=reason))
+        patience = time.monotonic() + 10
+        while actions and cluster.rows_of(self.connection, query, (WORKER,)) and time.monotonic() < patience:
+            time.sleep(0.1)
+        return actions
+
+
+def _require_tables(request: Request, databases: Sequence[str]) -> None:
+    """Raises MaintenanceError for a named table that no database has; before anything is changed."""
+    missing = set(request.policy.tables | request.policy.reindex_tables)
+    for database in databases:
+        if not missing:
+            return
+        with _session(request, database) as connection:
+            missing -= catalog.existing_tables(connection, missing)
+    if missing:
+        raise MaintenanceError(
+            f"None of the databases {', '.join(databases)} has a table {', '.join(sorted(missing))}: "
+            "correct the options tables and reindex_tables."
+        )

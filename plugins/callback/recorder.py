@@ -71,6 +71,7 @@ class CallbackModule(CallbackBase):
         self._closed = False
         self._waiting: list[tuple[str, dict[str, Any]]] = []
         self._began: dict[tuple[str, str], float] = {}
+        self._play: Any = None
         self._procedure = ""
         self._last_task = ""
 
@@ -104,6 +105,7 @@ class CallbackModule(CallbackBase):
         }
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._play = play
         self._procedure = tasks.procedure_of(play)
         if self._procedure:
             hosts = tasks.hosts_of(play, self._procedure)
@@ -140,7 +142,7 @@ class CallbackModule(CallbackBase):
         now = time.time()
         task = result._task
         facts = {
-            "host": tasks.host_of(result),
+            "host": tasks.host_of(result, self._play),
             "procedure": self._procedure or tasks.role_of(task) or "playbook",
             "task": task.get_name(),
             "action": tasks.resolved(task),
@@ -157,6 +159,8 @@ class CallbackModule(CallbackBase):
             return
         if moment == "open" and state == "ok":
             self._write("opened", **result._result["details"]["run"])
+        if state == "ok" and tasks.is_include(task):
+            return
         entry = result_entry(result._result, state=state, task=facts, started=began, ended=now)
         self._write("result", **entry)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible import constants
+from ansible.template import Templar
 
 
 def collection_version() -> str:
@@ -28,16 +30,26 @@ def resolved(task: Any) -> str:
     return str(getattr(task, "resolved_action", None) or task.action)
 
 
+def is_include(task: Any) -> bool:
+    """Whether the task only brings in other tasks, which are seen themselves."""
+    return bool(task.action in constants._ACTION_ALL_INCLUDES)
+
+
 def role_of(task: Any) -> str:
     """Short name of the role that the task is in; empty for none."""
     role = getattr(task, "_role", None)
     return role.get_name().rpartition(".")[2] if role else ""
 
 
-def host_of(result: Any) -> str:
+def host_of(result: Any, play: Any) -> str:
     """The host that the work was done on, which for a delegated task is not the one in the play."""
-    delegated = result._result.get("_ansible_delegated_vars") or {}
-    return str(delegated.get("ansible_delegated_host") or result._host.get_name())
+    task, host = result._task, result._host
+    delegated = (result._result.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host")
+    if not delegated and task.delegate_to:
+        # The result of a host that could not be reached does not name it.
+        variables = play.get_variable_manager().get_vars(play=play, host=host, task=task)
+        delegated = Templar(loader=task.get_loader(), variables=variables).template(task.delegate_to)
+    return str(delegated or host.get_name())
 
 
 def procedure_of(play: Any) -> str:

@@ -90,11 +90,15 @@ def _place(entry: Row) -> Row:
 
 def _findings(journal: Journal, *, ended: datetime) -> list[Row]:
     findings: list[Row] = []
+    away: set[str] = set()
     for entry in journal.entries:
         if entry["kind"] == "result":
             place = _place(entry)
             findings.extend({**finding, **place} for finding in entry.get("findings", ()))
-            findings.extend({**finding.as_dict(), **place} for finding in own.of_result(entry))
+            if entry["state"] != "unreachable" or entry["host"] not in away:
+                findings.extend({**finding.as_dict(), **place} for finding in own.of_result(entry))
+            if entry["state"] == "unreachable":
+                away.add(entry["host"])
         elif entry["kind"] == "play" and entry["procedure"]:
             place = {"host": "localhost", "procedure": entry["procedure"], "time": entry["time"]}
             findings.extend({**finding.as_dict(), **place} for finding in own.of_procedures(entry))

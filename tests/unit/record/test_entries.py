@@ -44,10 +44,7 @@ def test_findings_of_a_failed_module_are_kept() -> None:
 
 
 def test_the_failed_items_of_a_loop_say_why() -> None:
-    result = {
-        "results": [{"failed": True, "msg": "one"}, {"msg": "fine"}, {"failed": True, "msg": "two"}],
-        "msg": "All",
-    }
+    items = [{"failed": True, "msg": "one"}, {"msg": "fine"}, {"failed": True, "msg": "two"}]
     assert entry({"results": items, "msg": "All"}, "failed")["message"] == "one two"
 
 

@@ -13,13 +13,14 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
-from typing import Optional
+from typing import IO, Optional, Union
 
 from ..errors import MaintenanceError
 from ..runner import Completed
 
 _PR_SET_PDEATHSIG = 1
 _GRACE = 10.0
+_INTERRUPTS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Interrupted(MaintenanceError):
@@ -31,11 +32,14 @@ def interruptible() -> Iterator[None]:
     """Within it, SIGTERM, SIGHUP and SIGINT raise Interrupted, so that ``finally`` cleans up."""
 
     def interrupt(number: int, frame: Optional[FrameType]) -> None:
+        for other in _INTERRUPTS:
+            # What cleans up now is not to be interrupted again.
+            signal.signal(other, signal.SIG_IGN)
         raise Interrupted(
             f"Interrupted by {signal.Signals(number).name} before the work was done; it is cleaned up: start it again."
         )
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    before = {number: signal.signal(number, interrupt) for number in _INTERRUPTS}
     try:
         yield
     finally:
@@ -43,17 +47,20 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run_to_its_end(
+@contextlib.contextmanager
+def started(
     argv: Sequence[str],
     *,
     environment: Mapping[str, str],
-    timeout: Optional[float] = None,
+    stdout: int,
+    stderr: Union[int, IO[bytes]],
+    deadline: float = 0,
     inherit: Sequence[int] = (),
-) -> Completed:
-    """Runs the program with the C locale. It is stopped with us: by an exception here, or by our death.
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The running program, with the C locale. It is stopped with us: by an exception here, or by our death.
 
-    environment: added to that of this process. timeout: seconds. inherit: file descriptors it gets too.
-    Raises MaintenanceError where the program is missing or does not end in time.
+    environment: added to that of this process. deadline: seconds until it is stopped, 0 for never.
+    inherit: file descriptors it gets too. Raises MaintenanceError where it is missing or does not end in time.
     """
     libc = ctypes.CDLL(None)
     parent = os.getpid()
@@ -68,8 +75,8 @@ def run_to_its_end(
             list(argv),
             env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "", **environment},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             pass_fds=inherit,
             preexec_fn=die_with_parent,  # noqa: PLW1509 (modules have one thread)
         )
@@ -81,13 +88,40 @@ def run_to_its_end(
     except PermissionError:
         raise MaintenanceError(f"The program {argv[0]} may not be executed by this account.") from None
     try:
-        output, errors = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise MaintenanceError(
-            f"The program {os.path.basename(argv[0])} did not end within {timeout:g} seconds and was stopped."
-        ) from None
+        with _deadline(process, argv[0], deadline):
+            yield process
     finally:
         _stop(process)
+
+
+@contextlib.contextmanager
+def _deadline(process: subprocess.Popen[bytes], program: str, seconds: float) -> Iterator[None]:
+    def expire(number: int, frame: Optional[FrameType]) -> None:
+        _stop(process)
+        raise MaintenanceError(
+            f"The program {os.path.basename(program)} did not end within {seconds:g} seconds and was stopped."
+        )
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def run_to_its_end(
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    timeout: float = 0,
+    inherit: Sequence[int] = (),
+) -> Completed:
+    """Runs the program as ``started`` does, and collects what it prints. Raises MaintenanceError likewise."""
+    pipe = subprocess.PIPE
+    with started(argv, environment=environment, stdout=pipe, stderr=pipe, deadline=timeout, inherit=inherit) as process:
+        output, errors = process.communicate()
     return Completed(process.returncode, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
 
 

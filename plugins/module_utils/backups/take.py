@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
@@ -22,6 +22,7 @@ from ..postgres.connection import ConnectionSpec, connect, tool_path
 from .access import why_not
 from .blocks import read_through
 from .folder import PARTIAL, Kept, Naming, kept_backups, leftovers, locked, removable, remove_backup
+from .log import Log
 from .programs import how_it_ended, interruptible, run_to_its_end
 from .sidecar import CHECKSUM, MANIFEST, Manifest, checksum_line, read_checksum
 from .zones import utc_offset
@@ -44,15 +45,6 @@ class Order:
     lock_wait_seconds: int
     timeout: int
     bindir: str
-
-
-@dataclass
-class Log:
-    """What was seen and done so far; it goes along with an error too."""
-
-    findings: list[Finding] = field(default_factory=list)
-    actions: list[Action] = field(default_factory=list)
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 def back_up(order: Order, *, now: datetime, check_mode: bool) -> Outcome:
@@ -208,7 +200,7 @@ def _dump(order: Order, program: str, *, path: str, lock: int, now: datetime, se
             ],
             # The database by environment: as an argument, a name with "=" would be a connection string.
             environment={**order.spec.environment(), "PGDATABASE": order.database},
-            timeout=order.timeout or None,
+            timeout=order.timeout,
             inherit=[lock],
         )
         if done.returncode != 0:

@@ -145,7 +145,7 @@ def _write(path: str, content: str) -> None:
         write_atomic(path, content.encode("utf-8"), mode=MODE)
     except OSError as error:
         raise MaintenanceError(
-            f"The file {path} could not be written: {error.strerror}; make room or give access, then close the run again."
+            f"The file {path} could not be written: {error.strerror}; make room or give access, then run again."
         ) from None
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
@@ -170,5 +169,10 @@ def _apart(subjects: Sequence[str]) -> list[str]:
     """What tells the things of a chart apart: file names, or what is left without the path that all share."""
     names = [subject.rstrip("/").rsplit("/", 1)[-1] or subject for subject in subjects]
     dotted = [name for name in names if name.count(".") > 1]
-    shared = os.path.commonprefix(dotted).rpartition(".")[0] + "." if len(dotted) > 1 else ""
-    return [name[len(shared) :] if len(shared) > 1 and name.startswith(shared) else name for name in names]
+    parts = [name.split(".") for name in dotted] if len(dotted) > 1 else []
+    shared = 0
+    for column in zip(*parts):
+        if len(set(column)) > 1:
+            break
+        shared += 1
+    return [name if name.count(".") <= 1 else ".".join(name.split(".")[shared:]) or name for name in names]

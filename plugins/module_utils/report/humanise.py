@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -14,7 +15,7 @@ from typing import Any, Optional, Union
 Number = Union[int, float]
 
 STATUS_SYMBOLS = {"critical": "✖", "unknown": "?", "warning": "▲", "ok": "✔"}
-OUTCOME_SYMBOLS = {"done": "✔", "planned": "○", "skipped": "–", "failed": "✖"}
+OUTCOME_SYMBOLS = {"done": "✔", "planned": "○", "skipped": "-", "failed": "✖"}
 VERDICT_WORDS = {"ok": "OK", "attention": "Needs attention", "failed": "Failed"}
 VERDICT_SYMBOLS = {"ok": "✔", "attention": "▲", "failed": "✖"}
 
@@ -41,7 +42,7 @@ def shorten(text: str, limit: int) -> str:
 
 def number(value: Number) -> str:
     """12,345 or 0.25: thousands separated, no more digits than tell something."""
-    if isinstance(value, int) or (value == value and abs(value) != float("inf") and value == int(value)):
+    if isinstance(value, int) or (math.isfinite(value) and value == int(value)):
         return f"{int(value):,}"
     size = abs(value)
     places = 0 if size >= 1000 else 1 if size >= 10 else 2 if size >= 0.1 else 4
@@ -67,7 +68,7 @@ def size(value: Number) -> str:
 def duration(seconds: Number) -> str:
     """Seconds in the two units that fit: 420 ms, 41.2 s, 3 min 12 s, 2 h 5 min, 3 d 4 h."""
     if seconds < 0:
-        return "−" + duration(-seconds)
+        return "-" + duration(-seconds)
     if seconds < 0.9995:
         return f"{round(seconds * 1000)} ms" if seconds else "0 s"
     if seconds < 59.95:
@@ -99,7 +100,7 @@ def quantity(value: Number, unit: Optional[str]) -> str:
 def moment(text: Optional[str]) -> str:
     """2026-11-21 02:00:13 UTC, from ISO 8601; the text as it is where it is no moment."""
     if not text:
-        return "–"
+        return "-"
     try:
         read = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
     except ValueError:

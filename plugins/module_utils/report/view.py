@@ -166,7 +166,7 @@ def _checks(findings: Iterable[Row]) -> list[Check]:
     budget = CHECK_ROWS_IN_ALL
     checks = []
     for name, members in sorted(by_check.items()):
-        counts = {status: 0 for status in reversed(STATUSES)}
+        counts = dict.fromkeys(reversed(STATUSES), 0)
         for member in members:
             counts[member["status"]] += 1
         members.sort(key=lambda member: -STATUSES.index(member["status"]))
@@ -240,6 +240,6 @@ def _facts(record: Row) -> list[tuple[str, str]]:
         if key in named:
             text = named[key](value)
         else:
-            text = as_json(value) if not isinstance(value, str) else clean(value) or "–"
+            text = as_json(value) if not isinstance(value, str) else clean(value) or "-"
         facts.append(("Duration" if key == "seconds" else words(key), text))
     return [*facts, ("Files beside this report", f"{RECORD}, {FINDINGS}")]

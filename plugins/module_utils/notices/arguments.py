@@ -1,0 +1,66 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of the module send_notice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+EVENTS = ["start", "finish", "failure"]
+OUTCOMES = ["ok", "attention", "failed"]
+
+
+def _hidden(name: str) -> dict[str, dict[str, Any]]:
+    """A secret, and the two better places to keep it."""
+    return {
+        name: {"type": "str", "no_log": True},
+        # Names of places, not secrets themselves.
+        f"{name}_env": {"type": "str", "no_log": False},
+        f"{name}_file": {"type": "path", "no_log": False},
+    }
+
+
+_CHANNEL: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "kind": {"type": "str", "choices": ["mail", "webhook"], "required": True},
+    "events": {"type": "list", "elements": "str", "choices": EVENTS},
+    "outcomes": {"type": "list", "elements": "str", "choices": OUTCOMES},
+    "ca_cert": {"type": "path"},
+    "host": {"type": "str"},
+    "port": {"type": "int"},
+    "encryption": {"type": "str", "choices": ["none", "starttls", "tls"], "default": "starttls"},
+    "username": {"type": "str"},
+    **_hidden("password"),
+    "sender": {"type": "str"},
+    "recipients": {"type": "list", "elements": "str"},
+    **_hidden("url"),
+    "format": {"type": "str", "choices": ["json", "slack"], "default": "json"},
+    **_hidden("token"),
+    **_hidden("signing_key"),
+}
+
+ARGUMENTS: dict[str, Any] = {
+    "event": {"type": "str", "choices": EVENTS, "required": True},
+    "path": {"type": "path"},
+    "run": {"type": "dict", "default": {}},
+    "message": {"type": "str", "default": ""},
+    "report": {"type": "str", "default": ""},
+    "outcomes": {"type": "list", "elements": "str", "choices": OUTCOMES, "default": OUTCOMES},
+    "timeout": {"type": "float", "default": 5},
+    "attempts": {"type": "int", "default": 3},
+    "deadline": {"type": "float", "default": 20},
+    "channels": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": _CHANNEL,
+        "required_if": [
+            ("kind", "mail", ("host", "sender", "recipients")),
+            ("kind", "webhook", ("url", "url_env", "url_file"), True),
+        ],
+        "mutually_exclusive": [
+            (name, f"{name}_env", f"{name}_file") for name in ("password", "url", "token", "signing_key")
+        ],
+    },
+}

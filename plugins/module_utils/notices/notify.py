@@ -1,0 +1,76 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a run and its channels to a notice that was sent, or is known not to have been."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ..errors import MaintenanceError
+from ..findings import Action
+from ..glue import Outcome
+from ..report.source import RECORD, read_record
+from . import kinds
+from .compose import compose
+from .delivery import Patience, actions_of, deliver, findings_of, unwanted
+
+
+def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) -> Outcome:
+    """Sends the notice that the options describe, those of the module send_notice.
+
+    Raises MaintenanceError where the options contradict themselves.
+    """
+    names = [settings["name"] for settings in options["channels"]]
+    if len(set(names)) < len(names):
+        raise MaintenanceError("Two channels have the same name: give each its own, findings call them by it.")
+    if patience.timeout <= 0 or patience.attempts < 1 or patience.deadline <= 0:
+        raise MaintenanceError("The options timeout, attempts and deadline must be greater than 0.")
+    record, remark = _record(options)
+    notice = compose(
+        options["event"],
+        record=record,
+        run=options["run"],
+        message=" ".join(part for part in (options["message"], remark) if part),
+        report=options["report"],
+    )
+    wanted, others = {}, {}
+    for settings in options["channels"]:
+        reason = unwanted(settings, event=notice.event, outcome=notice.outcome, outcomes=options["outcomes"])
+        if reason:
+            others[settings["name"]] = reason
+        else:
+            wanted[settings["name"]] = settings
+    refused = {name: reason for name, reason in ((name, kinds.fault(one)) for name, one in wanted.items()) if reason}
+    ready = {name: settings for name, settings in wanted.items() if name not in refused}
+    details: dict[str, Any] = {"subject": notice.subject, "body": notice.body, "delivered": []}
+    if check_mode:
+        planned = [Action("notify", name, False, "planned") for name in ready]
+        return Outcome(
+            findings=findings_of((), refused=refused, planned=bool(ready)),
+            actions=[*planned, *actions_of((), refused=refused, unwanted=others)],
+            details=details,
+        )
+    channels = {name: kinds.make(settings) for name, settings in ready.items()}
+    deliveries = deliver(channels, notice, patience=patience)
+    details["delivered"] = [delivery.name for delivery in deliveries if not delivery.fault]
+    return Outcome(
+        findings=findings_of(deliveries, refused=refused),
+        actions=actions_of(deliveries, refused=refused, unwanted=others),
+        details=details,
+    )
+
+
+def _record(options: Mapping[str, Any]) -> tuple[Optional[dict[str, Any]], str]:
+    """The record of the run, and what has to be said where it cannot be read: a notice goes out all the same."""
+    folder = options["path"]
+    if not folder or options["event"] == "start":
+        return None, ""
+    if not os.path.exists(os.path.join(folder, RECORD)):
+        return None, "There is no record of the run yet."
+    try:
+        return read_record(folder), ""
+    except MaintenanceError as error:
+        return None, str(error)

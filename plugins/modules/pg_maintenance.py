@@ -33,6 +33,21 @@ options:
     description: Database to connect to first where O(databases) is empty.
     type: str
     default: postgres
+  mode:
+    description:
+      - V(maintain) does the work; in check mode, it returns the plan.
+      - V(observe) only returns findings, and plans nothing.
+      - V(pending) only returns in which databases there is something to do, as RV(details.pending); no findings and
+        no actions. For what must come before the work, such as a backup.
+    type: str
+    choices: [maintain, observe, pending]
+    default: maintain
+  act_on:
+    description:
+      - Of O(databases), those that may be changed. The others are only looked at. All of them where it is not set.
+      - For the databases that a backup was taken of.
+    type: list
+    elements: str
   operations:
     description: What may be done.
     type: list
@@ -182,6 +197,10 @@ extends_documentation_fragment:
   - careops.maintenance.moment
   - careops.maintenance.contract
   - careops.maintenance.attributes.acts
+attributes:
+  diff_mode:
+    support: none
+    description: The figures before and after stand in the actions.
 author:
   - careops contributors (@careops)
 """
@@ -224,8 +243,8 @@ findings:
   description:
     - What was seen, after the work; in check mode, as it is.
     - The checks are postgres.dead_tuples, postgres.statistics, postgres.bloat, postgres.invalid_index,
-      postgres.xid_age, postgres.vacuum_blocked, postgres.integrity, postgres.pg_cron, postgres.maintenance (what could not be done)
-      and postgres.version.
+      postgres.xid_age, postgres.vacuum_blocked, postgres.integrity, postgres.pg_cron, postgres.version
+      and postgres.maintenance (what could not be done).
   returned: always
   type: list
   elements: dict
@@ -260,11 +279,24 @@ summary:
   type: dict
   sample: {worst: ok, counts: {ok: 7, warning: 0, unknown: 0, critical: 0}, seconds: 1.204}
 details:
-  description: Version of the server, and of each database its size and largest tables.
+  description: What is special to this module.
   returned: success
   type: dict
+  contains:
+    server_version:
+      description: Version of the server.
+      type: str
+    databases:
+      description: Size of each database, and its largest tables.
+      type: list
+      elements: dict
+    pending:
+      description: In check mode, and with O(mode=observe) or O(mode=pending), the databases with something to do.
+      type: list
+      elements: str
   sample:
     server_version: "17.2"
+    pending: [clinic]
     databases:
       - {name: clinic, bytes: 734003200, tables: 91, indexes: 140, dead_rows: 120, largest: []}
 """
@@ -312,6 +344,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "now": {"type": "str"},
         "databases": {"type": "list", "elements": "str", "default": []},
         "maintenance_db": {"type": "str", "default": "postgres"},
+        "mode": {"type": "str", "choices": ["maintain", "observe", "pending"], "default": "maintain"},
+        "act_on": {"type": "list", "elements": "str"},
         "operations": {"type": "list", "elements": "str", "choices": OPERATIONS, "default": OPERATIONS},
         "when": {"type": "str", "choices": ["needed", "always"], "default": "needed"},
         "tables": {"type": "list", "elements": "str", "default": []},
@@ -360,6 +394,8 @@ def request_from(params: dict[str, Any], *, check_mode: bool) -> Request:
         ),
         check_mode=check_mode,
         clock=lambda: start + timedelta(seconds=time.monotonic() - ticks),
+        mode=params["mode"],
+        act_on=None if params["act_on"] is None else frozenset(params["act_on"]),
         integrity=params["integrity"],
         estimate_only=params["bloat_source"] == "estimate",
         top=params["top"],

@@ -69,7 +69,7 @@ def judge_work(database: str, done: Sequence[Done]) -> list[Finding]:
     return findings
 
 
-def judge_version(version: int, policy: Policy) -> list[Finding]:
+def judge_version(version: int) -> list[Finding]:
     """The one range of releases whose concurrently built indexes cannot be trusted."""
     if not unsafe_concurrently(version):
         return []

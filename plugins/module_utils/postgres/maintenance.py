@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 from ..errors import MaintenanceError
 from ..findings import Action, Finding
@@ -30,7 +30,12 @@ LOCK = (0x63617265, 1)
 
 @dataclass(frozen=True)
 class Request:
-    """What to do. databases: empty for all. top: how many of the largest tables go into the details."""
+    """What to do.
+
+    databases: empty for all. mode: maintain, observe (no plan) or pending (no findings either).
+    act_on: of the databases, those that may be changed; None for all. top: how many of the largest tables
+    go into the details.
+    """
 
     spec: ConnectionSpec
     databases: list[str]
@@ -39,6 +44,8 @@ class Request:
     limits: Limits
     check_mode: bool
     clock: Callable[[], datetime]
+    mode: str = "maintain"
+    act_on: Optional[frozenset[str]] = None
     integrity: bool = False
     estimate_only: bool = False
     top: int = 10
@@ -51,6 +58,7 @@ class _Progress:
     findings: list[Finding] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     databases: list[dict[str, Any]] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
 
 
 def maintain(request: Request) -> Outcome:
@@ -65,9 +73,10 @@ def maintain(request: Request) -> Outcome:
         _require_tables(request, chosen)
         for name in chosen:
             _one_database(request, name, progress)
-        with _session(request, first) as connection:
-            progress.findings += judge.judge_ages(cluster.databases(connection), request.policy)
-        progress.findings += judge.judge_version(version, request.policy)
+        if request.mode != "pending":
+            with _session(request, first) as connection:
+                progress.findings += judge.judge_ages(cluster.databases(connection), request.policy)
+            progress.findings += judge.judge_version(version)
     except MaintenanceError as error:
         error.findings, error.actions = progress.findings, progress.actions
         raise
@@ -78,7 +87,11 @@ def maintain(request: Request) -> Outcome:
             findings=progress.findings,
             actions=progress.actions,
         ) from None
-    details = {"server_version": version_text(version), "databases": progress.databases}
+    details = {
+        "server_version": version_text(version),
+        "databases": progress.databases,
+        "pending": progress.pending,
+    }
     return Outcome(findings=progress.findings, actions=progress.actions, details=details)
 
 
@@ -106,10 +119,12 @@ def _one_database(request: Request, name: str, progress: _Progress) -> None:
         return
     try:
         run = _Run(request, name, connection, progress)
-        if request.check_mode:
+        if request.mode != "maintain" or request.check_mode:
             run.look()
-        else:
+        elif request.act_on is None or name in request.act_on:
             run.act()
+        else:
+            run.report(run.observe())
     finally:
         connection.close()
 
@@ -125,16 +140,20 @@ class _Run:
         self.measured: dict[int, Bloat] = {}
 
     def look(self) -> None:
-        """Only plans."""
-        state = self._observe()
+        """Only plans, or only looks."""
+        state = self.observe()
         policy = self.request.policy
         jobs = [
             *plan_leftovers(state, policy),
             *plan_tables(state, policy, self.request.clock()),
             *plan_indexes(state, policy),
         ]
-        self.progress.actions += [account.planned(job) for job in jobs]
-        self._report(state)
+        if any(not job.skip for job in jobs):
+            self.progress.pending.append(self.name)
+        if self.request.mode == "maintain":
+            self.progress.actions += [account.planned(job) for job in jobs]
+        if self.request.mode != "pending":
+            self.report(state)
 
     def act(self) -> None:
         """Plans and does it. Indexes are judged after the VACUUM, which changes what is known of them."""
@@ -142,7 +161,7 @@ class _Run:
         stopped = self._stop_orphans()
         self.progress.actions += stopped
         policy = self.request.policy
-        state = self._observe()
+        state = self.observe()
         done: list[Done] = []
         workers = Workers(
             connect=lambda: connect(self.request.spec, self.name, application=WORKER),
@@ -168,9 +187,10 @@ class _Run:
             workers.close()
             self.progress.actions += [account.finished(result, state) for result in done]
         self.progress.findings += judge.judge_work(self.name, done)
-        self._report(state)
+        self.report(state)
 
-    def _observe(self) -> Database:
+    def observe(self) -> Database:
+        """The database as it is now."""
         policy = self.request.policy
         state = catalog.observe(
             self.connection,
@@ -198,9 +218,10 @@ class _Run:
             for oid, bloat in self.measured.items()
             if oid not in touched and of_indexes.get(oid) not in touched
         }
-        return self._observe()
+        return self.observe()
 
-    def _report(self, state: Database) -> None:
+    def report(self, state: Database) -> None:
+        """Findings and details of that state."""
         request = self.request
         self.progress.findings += judge.judge_database(state, request.policy, request.clock())
         self.progress.findings += integrity.check(self.connection, state, request.policy, asked=request.integrity)

@@ -55,7 +55,7 @@ def judge_presence(found: Sequence[Found], policy: Policy, now: datetime) -> lis
         return []
     missing = missing_days(good, now=now, days=policy.days, zone=policy.archive_timezone)
     if not missing:
-        message = f"Each of the last {policy.days} days has its backup of {policy.database}."
+        message = f"{policy.database} has its backup of every day of the last {policy.days}."
         return [Finding("backup.presence", policy.database, "ok", message, value=policy.days, unit="days")]
     return [
         Finding(

@@ -153,7 +153,7 @@ def check_constraints(connection: Any, *, subject: str) -> Finding:
         "backup.constraints",
         subject,
         status,
-        f"After the restore of {subject}, {len(names)} constraints or indexes are not valid: {', '.join(names[:3])}; "
+        f"Not valid after the restore of {subject}: {', '.join(names[:3])}{' ...' if len(names) > 3 else ''}; "
         "validate the constraint, or rebuild the index, in the source.",
         value=len(names),
         unit="count",

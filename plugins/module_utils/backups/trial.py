@@ -184,15 +184,18 @@ class _Trial:
     def _check_roles(self) -> None:
         owners = {entry.owner for entry in self.archive.entries if entry.owner}
         missing = sorted(owners - self.server.roles())
+        path, status = self.backup.path, "ok"
+        message = f"The {len(owners)} roles that own what is in {path} exist on {self.server.spec.address}."
         if missing:
+            status = "warning"
             message = (
-                f"The backup {self.backup.path} has objects of roles that {self.server.spec.address} lacks "
+                f"The backup {path} has objects of roles that {self.server.spec.address} lacks "
                 f"({', '.join(missing[:5])}): a real recovery must create them first, so back up the roles too."
             )
-            evidence = {"missing": missing[:20]}
-            self.log.findings.append(
-                Finding("backup.roles", self.backup.path, "warning", message, value=len(missing), evidence=evidence)
-            )
+        evidence = {"missing": missing[:20]} if missing else {}
+        self.log.findings.append(
+            Finding("backup.roles", path, status, message, value=len(missing), unit="count", evidence=evidence)
+        )
 
     def run(self) -> None:
         """Restores, verifies, and drops the scratch database whatever happens."""
@@ -267,13 +270,4 @@ class _Trial:
         after["rows"] = sum(self.log.details["rows"].values())
         whole = round(sum(seconds.values()), 3)
         self.log.details.update(restored=path, recovery_seconds=took)
-        self.log.actions.append(
-            Action(
-                "restore_test",
-                path,
-                changed=False,
-                outcome="done",
-                after=after,
-                seconds=round(sum(seconds.values()), 3),
-            )
-        )
+        self.log.actions.append(Action("restore_test", path, changed=False, outcome="done", after=after, seconds=whole))

@@ -269,7 +269,7 @@ from ..module_utils.clock import now_or
 from ..module_utils.glue import Outcome, conclude
 from ..module_utils.runner import run
 
-_TYPES = {"bool": {"type": "bool"}, "days": {"type": "int"}, "text": {"type": "str"}}
+_TYPES = {"bool": {"type": "bool"}, "switch": {"type": "bool"}, "days": {"type": "int"}, "text": {"type": "str"}}
 
 
 def main() -> None:

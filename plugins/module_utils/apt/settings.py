@@ -46,9 +46,9 @@ SYSLOG_FACILITIES = (
 
 @dataclass(frozen=True)
 class Setting:
-    """option: the module's name for it. key: apt's. kind: bool, days, text or list.
+    """option: the module's name for it. key: apt's. kind: bool, switch, days, text or list.
 
-    also_clears: lists that would add to this one.
+    A switch is read by a shell script that knows 0 and 1 alone. also_clears: lists that would add to this one.
     """
 
     option: str
@@ -58,7 +58,7 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("enable", "APT::Periodic::Enable", "bool"),
+    Setting("enable", "APT::Periodic::Enable", "switch"),
     Setting("update_package_lists", "APT::Periodic::Update-Package-Lists", "days"),
     Setting("download_upgradeable_packages", "APT::Periodic::Download-Upgradeable-Packages", "days"),
     Setting("unattended_upgrade", "APT::Periodic::Unattended-Upgrade", "days"),
@@ -112,6 +112,8 @@ def wanted_settings(given: Mapping[str, Any]) -> list[Wanted]:
 def _to_value(setting: Setting, raw: Any) -> Value:
     if setting.kind == "bool":
         return "true" if raw else "false"
+    if setting.kind == "switch":
+        return "1" if raw else "0"
     if setting.kind == "days":
         if raw < 0:
             raise MaintenanceError(f"The setting {setting.option} counts days, 0 for never; it cannot be {raw}.")

@@ -9,7 +9,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,7 @@ def tls_server(
     folder: Path,
     chain: Sequence[Made],
     *,
-    by_name: dict[str, Sequence[Made]] | None = None,
+    by_name: Mapping[str, Sequence[Made]] | None = None,
     maximum: ssl.TLSVersion | None = None,
 ) -> Iterator[TlsServer]:
     """Serves the chain (its first certificate with its key) over TLS on a free port of the loopback."""

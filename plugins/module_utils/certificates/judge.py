@@ -57,8 +57,8 @@ class Verdict(NamedTuple):
 
 
 def lifetime(not_before: int, not_after: int) -> int:
-    """Issued lifetime in seconds; both ends belong to it (RFC 5280, 4.1.2.5)."""
-    return not_after - not_before + 1
+    """Issued lifetime in seconds; both ends belong to it (RFC 5280, 4.1.2.5). None is left where it ends first."""
+    return max(0, not_after - not_before + 1)
 
 
 def expiry(not_before: int, not_after: int, *, now: float, thresholds: Thresholds) -> Verdict:
@@ -68,7 +68,7 @@ def expiry(not_before: int, not_after: int, *, now: float, thresholds: Threshold
     """
     remaining = not_after - now
     warning, critical = thresholds.seconds(lifetime(not_before, not_after))
-    if remaining <= critical or expired(not_after, now=now):
+    if remaining <= critical:
         return Verdict("critical", remaining, critical)
     if remaining <= warning:
         return Verdict("warning", remaining, warning)

@@ -205,7 +205,9 @@ def _minute(seconds: int) -> str:
 
 
 def _moving(remaining: float) -> str:
-    return f"expires in {_duration(remaining)}" if remaining >= 0 else f"expired {_duration(-remaining)} ago"
+    if judge.expired(0, now=-remaining):
+        return f"expired {_duration(-remaining)} ago"
+    return f"expires in {_duration(max(0, remaining))}"
 
 
 def _duration(seconds: float) -> str:

@@ -59,7 +59,7 @@ def expand(sources: Sequence[Source], *, exclude: Sequence[str] = ()) -> tuple[l
     for number, source in enumerate(sources):
         walk = _Walk(number, recurse=source.recurse, excluded=excluded, problems=problems)
         if glob.has_magic(source.path) and not os.path.lexists(source.path):
-            matches = sorted(glob.glob(source.path, recursive=True))
+            matches = _matches(source.path)
             if not matches:
                 reason = "no file matches the pattern, or its folder may not be listed by this account"
                 problems.append(Problem(source.path, reason, number))
@@ -71,6 +71,18 @@ def expand(sources: Sequence[Source], *, exclude: Sequence[str] = ()) -> tuple[l
             walk.visit(source.path)
         candidates += [Candidate(path, number, named) for path in sorted(walk.files)]
     return candidates, problems
+
+
+def _matches(pattern: str) -> list[str]:
+    """The paths that match, each folder's once: ``**`` follows links that lead back up, forty times over."""
+    folders: dict[str, str] = {}
+    found: dict[tuple[str, str], str] = {}
+    for path in sorted(glob.glob(pattern, recursive=True), key=lambda path: (path.count("/"), path)):
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        found.setdefault((folders[folder], name), path)
+    return list(found.values())
 
 
 def _matcher(patterns: Sequence[str]) -> Callable[[str], object]:

@@ -18,6 +18,13 @@ DATABASE = "clinic"
 # Until it is complete the database carries this name, so that a killed build is known as one.
 DRAFT = "clinic_being_built"
 
+# Restores backups, and may do nothing else.
+RESTORER = """
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'restorer') THEN CREATE ROLE restorer LOGIN CREATEDB; END IF;
+END $$
+"""
+
 # Shares of the rows asked for. Of the sessions ever opened, one in five is still there after the purge.
 SHARES = {
     "patient_records": 0.06,

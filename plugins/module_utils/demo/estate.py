@@ -164,6 +164,7 @@ class Estate:
             with server.cursor() as cursor:
                 cursor.execute(f"DROP DATABASE IF EXISTS {clinic.DRAFT} WITH (FORCE)")
                 cursor.execute(f"CREATE DATABASE {clinic.DRAFT} TEMPLATE template0")
+                cursor.execute(clinic.RESTORER)
                 clinic.build(lambda auto: self.cluster.connect(clinic.DRAFT, autocommit=auto), rows=self.rows, at=begin)
                 cursor.execute(f"ALTER DATABASE {clinic.DRAFT} RENAME TO {clinic.DATABASE}")
         finally:

@@ -20,14 +20,15 @@ def tell(root: str, port: int, figures: Mapping[str, Any], actions: Sequence[Act
         *_done(actions),
         "",
         f"  database      PostgreSQL 18, {figures['rows']:,} rows, {figures['database_bytes'] / 1e6:.0f} MB",
-        f"                {root}/postgresql/bin/psql -h {root}/database/socket -U postgres clinic",
+        f"                to look at it: cd {root} && postgresql/bin/psql -h $PWD/database/socket -U postgres clinic",
         f"  backups       {figures['nights']} nights in {root}/backups",
         f"  certificates  in {root}/certificates, served on 127.0.0.1:{port}",
         "",
         "Planted, for the weekly run to find:",
         "  the certificate of fax.clinic.example is in its warning zone",
-        "  dead rows in clinic.audit_logs, a bloated index on clinic.user_sessions (the first run puts both right)",
-        "  this PostgreSQL has no amcheck, so the inside of its indexes cannot be looked at",
+        "  dead rows and bloated indexes in the database, which the first run puts right",
+        "  a table, clinic.user_sessions, that is mostly empty space, which only downtime could give back",
+        "  no amcheck in this PostgreSQL, so the inside of tables and indexes cannot be looked at",
         "",
     ]
     if wreck:

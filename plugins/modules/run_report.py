@@ -60,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: None; what is worth a word about the report is a warning.
+  description: None; what is worth a word about the report is in RV(details.remarks).
   returned: always
   type: list
   elements: dict
@@ -93,6 +93,10 @@ details:
       description: The verdict, V(ok), V(attention) or V(failed).
       type: str
       sample: attention
+    remarks:
+      description: One sentence for each thing that the report could not show, also told in the report itself.
+      type: list
+      elements: str
     text:
       description: The report in a screenful of plain text.
       type: str
@@ -134,9 +138,9 @@ def write_report(folder: str, *, template: str, check_mode: bool) -> Outcome:
             "metrics": metrics,
             "written": not check_mode,
             "outcome": source.record["verdict"]["outcome"],
+            "remarks": remarks,
             "text": render_text(source.record, report_path=report),
-        },
-        warnings=remarks,
+        }
     )
 
 

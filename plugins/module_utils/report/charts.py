@@ -10,14 +10,14 @@ from typing import Any, Optional
 
 from .deeds import Deed
 from .drawing import Chart, Series, bars
-from .humanise import count, duration, number, quantity, shorten, size
+from .humanise import count, duration, quantity, shorten, size, words
 
 ROWS = 10
 EXPIRY_CHECK = "certificate.expiry"
+RECOVERY_CHECK = "backup.recovery_time"
 # A run that gave back less has nothing to show for it.
 WORTH_SHOWING_BYTES = 64 * 1024
 WORTH_COMPARING = 12
-_AGES = ((0, "expired"), (7, "under 7 days"), (30, "7 to 30 days"), (90, "30 to 90 days"), (200, "90 to 200 days"))
 _STATUS_KINDS = ("critical", "unknown", "warning", "ok")
 
 Row = Mapping[str, Any]
@@ -29,7 +29,7 @@ def draw_all(record: Row, findings: Sequence[Row], deeds: Sequence[Deed]) -> lis
         _time(record),
         _space(deeds),
         _certificates([finding for finding in findings if finding["check"] == EXPIRY_CHECK]),
-        _recovery([finding for finding in findings if _is_recovery(finding)]),
+        _recovery(record["actions"], findings),
         _longest(deeds),
     )
     return [chart for chart in made if chart is not None]
@@ -79,37 +79,18 @@ def _certificates(findings: Sequence[Row]) -> Optional[Chart]:
     dated = sorted(
         (finding for finding in findings if finding.get("unit") == "days" and "value" in finding),
         key=lambda finding: finding["value"],
-    )
+    )[:ROWS]
     if not dated:
         return None
     first = dated[0]
-    when = f"in {quantity(first['value'], 'days')}" if first["value"] >= 0 else "already in the past"
-    sentence = f"Of {count(len(dated), 'certificate')}, the first ends {when}: {shorten(first['subject'], 80)}."
-    if len(dated) > ROWS:
-        return _histogram(dated, sentence)
+    when = f"ends in {quantity(first['value'], 'days')}" if first["value"] >= 0 else "has expired"
+    names = _apart([finding["subject"] for finding in dated])
     return bars(
-        "Days left of the certificates",
-        sentence,
-        labels=_apart([finding["subject"] for finding in dated]),
+        "Certificates that end first",
+        f"{shorten(first['subject'], 80)} {when}.",
+        labels=[f"{name} (expired)" if finding["value"] < 0 else name for name, finding in zip(names, dated)],
         series=list(_by_status(dated, [max(finding["value"], 0) for finding in dated])),
         wording=lambda value: quantity(value, "days"),
-        stacked=True,
-    )
-
-
-def _histogram(dated: Sequence[Row], sentence: str) -> Chart:
-    rows: dict[str, dict[str, int]] = {name: {} for _limit, name in _AGES}
-    rows["over 200 days"] = {}
-    for finding in dated:
-        name = next((name for limit, name in _AGES if finding["value"] < limit), "over 200 days")
-        rows[name][finding["status"]] = rows[name].get(finding["status"], 0) + 1
-    statuses = [status for status in _STATUS_KINDS if any(status in row for row in rows.values())]
-    return bars(
-        "Certificates by days left",
-        sentence,
-        labels=[f"{name} ({sum(row.values()):,})" for name, row in rows.items()],
-        series=[Series(status, status, [row.get(status, 0) for row in rows.values()]) for status in statuses],
-        wording=number,
         stacked=True,
     )
 
@@ -121,26 +102,29 @@ def _by_status(findings: Sequence[Row], values: Sequence[float]) -> Iterator[Ser
             yield Series(status, status, row)
 
 
-def _is_recovery(finding: Row) -> bool:
-    return (
-        "recovery" in finding["check"]
-        and finding.get("unit") == "seconds"
-        and finding.get("value", 0) > 0
-        and finding.get("threshold", 0) > 0
-    )
-
-
-def _recovery(findings: Sequence[Row]) -> Optional[Chart]:
-    if not findings:
+def _recovery(actions: Sequence[Row], findings: Sequence[Row]) -> Optional[Chart]:
+    tests = [action for action in actions if action["action"] == "restore_test" and action["outcome"] == "done"]
+    if not tests:
         return None
-    top = sorted(findings, key=lambda finding: -finding["value"] / finding["threshold"])[:ROWS]
-    worst = top[0]
+    slowest = max(tests, key=lambda action: action.get("seconds") or 0)
+    steps = {
+        name[: -len("_seconds")]: value
+        for name, value in (slowest.get("after") or {}).items()
+        if name.endswith("_seconds") and isinstance(value, (int, float))
+    }
+    if len(steps) < 2:
+        return None
+    limits = [
+        f" {shorten(finding['subject'], 60)} may take {duration(finding['threshold'])} to recover."
+        for finding in findings
+        if finding["check"] == RECOVERY_CHECK and finding.get("unit") == "seconds" and "threshold" in finding
+    ]
     return bars(
-        "Recovery time, measured",
-        f"Restoring {shorten(worst['subject'], 80)} took {duration(worst['value'])}; "
-        f"policy allows {duration(worst['threshold'])}.",
-        labels=_apart([finding["subject"] for finding in top]),
-        series=list(_by_status(top, [finding["value"] for finding in top])),
+        "The restore test, step by step",
+        f"{shorten(slowest['target'], 80)} took {duration(slowest.get('seconds') or sum(steps.values()))}."
+        + "".join(limits[:1]),
+        labels=[words(step) for step in steps],
+        series=[Series("time", "work", list(steps.values()))],
         wording=duration,
     )
 
@@ -166,13 +150,19 @@ def _longest(deeds: Sequence[Deed]) -> Optional[Chart]:
 
 
 def _apart(subjects: Sequence[str]) -> list[str]:
-    """What tells the things of a chart apart: file names, or what is left without the path that all share."""
-    names = [subject.rstrip("/").rsplit("/", 1)[-1] or subject for subject in subjects]
-    dotted = [name for name in names if name.count(".") > 1]
-    parts = [name.split(".") for name in dotted] if len(dotted) > 1 else []
+    """What tells the things of a chart apart: file names with as much of their path as that takes, or what
+    is left of a dotted name without the parts that all share."""
+    names = [_ending(subject, 1) for subject in subjects]
+    if len(set(names)) < len(set(subjects)):
+        names = [_ending(subject, 2) for subject in subjects]
+    parts = [name.split(".") for name in names]
     shared = 0
-    for column in zip(*parts):
+    for column in zip(*parts) if len(parts) > 1 and all(len(part) > 2 for part in parts) else ():
         if len(set(column)) > 1:
             break
         shared += 1
-    return [name if name.count(".") <= 1 else ".".join(name.split(".")[shared:]) or name for name in names]
+    return [".".join(part[shared:]) or name for part, name in zip(parts, names)]
+
+
+def _ending(subject: str, parts: int) -> str:
+    return "/".join(subject.rstrip("/").rsplit("/", parts)[-parts:]) or subject

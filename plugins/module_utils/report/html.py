@@ -37,8 +37,8 @@ def render_html(source: Source, *, template: str) -> tuple[str, list[str]]:
         page = environment.from_string(template).render(
             view=view, drawings=[markupsafe.Markup(chart.svg) for chart in charts]
         )
-    except jinja2.TemplateError as error:
+    except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise MaintenanceError(
-            f"The report's template is broken: {error}. Use the one of the role run_close."
+            f"The report's template is broken: {' '.join(str(error).split())}. Use the one of the role run_close."
         ) from None
     return page, list(view.remarks)

@@ -22,7 +22,16 @@ VERDICT_SYMBOLS = {"ok": "✔", "attention": "▲", "failed": "✖"}
 # Control characters could drive a terminal, lone surrogates cannot be written as UTF-8, and direction
 # overrides make a name look like another one.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-_PROPER = {"postgres": "PostgreSQL", "tls": "TLS", "apt": "apt", "dns": "DNS", "wal": "WAL", "pem": "PEM", "id": "ID"}
+_PROPER = {
+    "postgres": "PostgreSQL",
+    "tls": "TLS",
+    "apt": "apt",
+    "dns": "DNS",
+    "wal": "WAL",
+    "pem": "PEM",
+    "id": "ID",
+    "xid": "XID",
+}
 _NUMBER_WORDS = {"count": "", "rows": " rows", "transactions": " transactions", "bits": " bits", "ratio": ""}
 
 
@@ -118,6 +127,8 @@ def words(name: str) -> str:
 
 def key_words(key: str) -> str:
     """The name of a figure as words, without the unit that its value is shown with: size_bytes -> Size."""
+    if key == "bytes":
+        return "Size"
     stem = key.rpartition("_")[0]
     return words(stem if stem and unit_of(key) and not key.endswith("_size") else key)
 

@@ -141,8 +141,8 @@ def actions() -> list[Row]:
         action(
             "vacuum",
             f"clinic.public.{name}",
-            before={"dead_rows": dead, "total_bytes": old * MIB},
-            after={"dead_rows": 0, "total_bytes": new * MIB},
+            before={"dead_rows": dead, "bytes": old * MIB},
+            after={"dead_rows": 0, "bytes": new * MIB},
             seconds=seconds,
         )
         for name, dead, old, new, seconds in (
@@ -156,20 +156,20 @@ def actions() -> list[Row]:
         for name, rows_ in (("patients", 120_000), ("diagnosis_codes", 71_486))
     ]
     return [
-        action("backup", "clinic", procedure="backups", after={"size_bytes": 83 * MIB}, seconds=7.9),
+        action("backup", "clinic", procedure="backups", after={"bytes": 83 * MIB}, seconds=7.9),
         *rows,
         action(
             "reindex",
             "clinic.public.user_sessions_token_idx",
-            before={"size_bytes": 41 * MIB, "valid": False},
-            after={"size_bytes": 12 * MIB, "valid": True},
+            before={"bytes": 41 * MIB, "valid": False},
+            after={"bytes": 12 * MIB, "valid": True},
             seconds=2.75,
         ),
         action(
             "reindex",
             "clinic.public.audit_log_created_at_idx",
-            before={"size_bytes": 30 * MIB},
-            after={"size_bytes": 22 * MIB},
+            before={"bytes": 30 * MIB},
+            after={"bytes": 22 * MIB},
             seconds=1.9,
         ),
         action(
@@ -178,8 +178,20 @@ def actions() -> list[Row]:
             outcome="skipped",
             reason="Only 4 % would be given back.",
         ),
-        action("restore", "clinic", procedure="backups", after={"tables": 14, "rows": 1_204_882}, seconds=48.6),
-        action("destroy", "careops_scratch_20261122", procedure="backups", seconds=0.4),
+        action(
+            "restore_test",
+            "/var/backups/clinic/clinic-20261121T233000Z.dump",
+            procedure="backups",
+            changed=False,
+            after={
+                "create_seconds": 0.21,
+                "restore_seconds": 41.3,
+                "verify_seconds": 6.7,
+                "drop_seconds": 0.4,
+                "rows": 1_204_882,
+            },
+            seconds=48.6,
+        ),
     ]
 
 

@@ -9,7 +9,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import format_datetime
@@ -21,7 +20,7 @@ RELEASED = datetime(2026, 3, 1, 6, 0, tzinfo=timezone.utc)
 
 # python-apt belongs to the distribution's Python; Ansible's own files come from the tests' one.
 _WRAPPER = f"""#!/bin/sh
-PYTHONPATH="$PYTHONPATH:{Path(ansible.__file__).parent.parent}" exec /usr/bin/python3 "$@"
+PYTHONPATH="%s$PYTHONPATH:{Path(ansible.__file__).parent.parent}" exec /usr/bin/python3 "$@"
 """
 
 
@@ -32,7 +31,7 @@ class Package:
     name: str
     version: str
     depends: str = ""
-    source: str = ""
+    conflicts: str = ""
 
     @property
     def file_name(self) -> str:
@@ -43,11 +42,11 @@ class Package:
         (tree / "DEBIAN").mkdir(parents=True)
         fields = {
             "Package": self.name,
-            "Source": self.source,
             "Version": self.version,
             "Architecture": "all",
             "Maintainer": "lab <lab@example.org>",
             "Depends": self.depends,
+            "Conflicts": self.conflicts,
             "Description": "a package of the lab",
         }
         control = "".join(f"{name}: {value}\n" for name, value in fields.items() if value)
@@ -77,10 +76,11 @@ class Archive:
 
     @property
     def source_line(self) -> str:
-        return f"deb [trusted=yes] file:{self.folder} {self.codename} main\n"
+        # Not file: for that apt would link to the lists, and see what was published without having fetched it.
+        return f"deb [trusted=yes] copy:{self.folder} {self.codename} main\n"
 
-    def publish(self, packages: list[Package], *, released: datetime = RELEASED) -> None:
-        """Builds the packages and the indexes anew."""
+    def publish(self, packages: list[Package], *, released: datetime = RELEASED, extra: str = "") -> None:
+        """Builds the packages and the indexes anew. extra: more lines of the Release file."""
         pool = self.folder / "pool"
         shutil.rmtree(self.folder, ignore_errors=True)
         pool.mkdir(parents=True)
@@ -91,7 +91,8 @@ class Archive:
         content = index.encode()
         (binary.parent.parent / "Release").write_text(
             f"Origin: {self.origin}\nLabel: {self.label}\nSuite: {self.suite}\nCodename: {self.codename}\n"
-            f"Date: {format_datetime(released, usegmt=True)}\nArchitectures: {architecture()}\nComponents: main\n"
+            f"Date: {format_datetime(released, usegmt=True)}\n{extra}"
+            f"Architectures: {architecture()}\nComponents: main\n"
             f"SHA256:\n {hashlib.sha256(content).hexdigest()} {len(content)} main/{binary.name}/Packages\n"
         )
 
@@ -190,18 +191,17 @@ class Root:
         }
 
 
-def system_python(folder: Path) -> str:
-    """The distribution's Python, which has python-apt, able to run modules as the tests do."""
+def system_python(folder: Path, *, startup: str = "") -> str:
+    """The distribution's Python, which has python-apt, able to run modules as the tests do.
+
+    startup: code that it runs first, for tests that stop it at a certain place.
+    """
+    folder.mkdir(exist_ok=True)
     wrapper = folder / "python3-with-apt"
-    wrapper.write_text(_WRAPPER)
+    (folder / "sitecustomize.py").write_text(startup)
+    wrapper.write_text(_WRAPPER % f"{folder}:")
     wrapper.chmod(0o755)
     return str(wrapper)
-
-
-def python_has_apt() -> bool:
-    """Whether the lab can work: python-apt for the distribution's Python of the tests' own version or another."""
-    probe = subprocess.run(["/usr/bin/python3", "-c", "import apt_pkg"], capture_output=True, check=False)
-    return probe.returncode == 0 and sys.platform == "linux"
 
 
 def security_archive(folder: Path) -> Archive:

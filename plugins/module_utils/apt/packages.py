@@ -249,7 +249,7 @@ def _origin(file: Any) -> Origin:
         origin=file.origin or "",
         label=file.label or "",
         archive=file.archive or "",
-        codename=file.codename or "",
+        codename=getattr(file, "codename", "") or "",
         component=file.component or "",
         site=file.site or "",
     )

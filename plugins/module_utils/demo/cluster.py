@@ -133,30 +133,33 @@ class Cluster:
             return False
         return can_run(account(), os.path.join(self.layout.bindir, "postgres"))
 
-    def prepare_programs(self) -> str:
-        """Links to the programs, or copies them where the server's account cannot reach them; says which."""
+    def prepare_programs(self) -> None:
+        """Links to the programs, or copies them where the server's account cannot reach them.
+
+        Raises MaintenanceError where that account cannot reach the estate itself.
+        """
         source = installed()
         link = self.layout.path("postgresql")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(link)
-        if can_run(account(), os.path.join(source, "bin", "postgres")):
-            os.symlink(source, link)
-            return "linked"
-        copy = self.layout.path("programs")
-        shutil.rmtree(copy, ignore_errors=True)
-        package = os.path.dirname(source)
-        shutil.copytree(source, os.path.join(copy, PACKAGE, INSTALLATION), symlinks=True, ignore=_not_needed)
-        # The programs look for their libraries beside the package.
-        libraries = f"{package}.libs"
-        if os.path.isdir(libraries):
-            shutil.copytree(libraries, os.path.join(copy, f"{PACKAGE}.libs"))
-        os.symlink(os.path.join("programs", PACKAGE, INSTALLATION), link)
-        if not can_run(account(), os.path.join(self.layout.bindir, "postgres")):
+        reachable = can_run(account(), os.path.join(source, "bin", "postgres"))
+        os.symlink(source if reachable else self._copy(source), link)
+        if not self.programs_ready():
             raise MaintenanceError(
-                f"The account {account()} cannot run programs in {self.layout.root}: "
+                f"The account {account() or 'of this user'} cannot run programs in {self.layout.root}: "
                 "set demo_root to a folder that every account may enter, on a file system without noexec."
             )
-        return "copied"
+
+    def _copy(self, source: str) -> str:
+        """Copies the package as it lies; the installation's path relative to the root."""
+        copy = self.layout.path("programs")
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(source, os.path.join(copy, PACKAGE, INSTALLATION), symlinks=True, ignore=_not_needed)
+        # The programs look for their libraries beside the package.
+        libraries = f"{os.path.dirname(source)}.libs"
+        if os.path.isdir(libraries):
+            shutil.copytree(libraries, os.path.join(copy, f"{PACKAGE}.libs"))
+        return os.path.join("programs", PACKAGE, INSTALLATION)
 
     def exists(self) -> bool:
         return os.path.exists(os.path.join(self.data, "PG_VERSION"))

@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.lab import mail, webhook
-from tests.lab.modules import findings_of, run_module
+from tests.lab.modules import ROOT, findings_of, run_module
 from tests.lab.postgres import free_port
 from tests.unit.report import clinic
 
@@ -352,3 +354,31 @@ def test_options_that_are_missing_are_named(run_directory: str) -> None:
     assert "url_env" in result["msg"]
     result = send([{"name": "m", "kind": "mail", "host": "h"}], path=run_directory)
     assert "recipients" in result["msg"]
+
+
+def test_the_role_tells_and_shows_no_secret_at_any_verbosity(
+    chat: webhook.Receiver, box: mail.Mailbox, run_directory: str, tmp_path: Path
+) -> None:
+    gone = f"http://127.0.0.1:{free_port()}{webhook.SECRET_PATH}"
+    settings = {
+        "notify_run_directory": run_directory,
+        "notify_attempts": 1,
+        "notify_channels": [
+            box.options(username=mail.USER, password="role-Secret-3"),
+            chat.options(token=TOKEN, signing_key=KEY),
+            {"name": "gone", "kind": "webhook", "url": gone},
+        ],
+    }
+    variables = tmp_path / "vars.json"
+    variables.write_text(json.dumps(settings))
+    play = tmp_path / "play.yml"
+    play.write_text("- hosts: localhost\n  gather_facts: false\n  roles: [careops.maintenance.notify]\n")
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), str(play), "-i", "localhost,", "-c", "local"]
+    command += ["-vvvv", "--diff", "-e", f"@{variables}", "-e", f"ansible_python_interpreter={sys.executable}"]
+    environment = {**os.environ, "ANSIBLE_CONFIG": "/dev/null", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(chat.posts) == 1
+    assert "changed=0" in done.stdout
+    for hidden in ("role-Secret-3", TOKEN, KEY, webhook.SECRET_PATH):
+        assert hidden not in done.stdout + done.stderr

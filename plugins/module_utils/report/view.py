@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -234,7 +234,7 @@ def _timing(record: Row) -> Row:
 
 
 def _facts(record: Row) -> list[tuple[str, str]]:
-    named = {"started": moment, "ended": moment, "seconds": duration}
+    named: dict[str, Callable[[Any], str]] = {"started": moment, "ended": moment, "seconds": duration}
     facts = []
     for key, value in record["run"].items():
         if key in named:

@@ -373,9 +373,11 @@ def test_the_role_tells_and_shows_no_secret_at_any_verbosity(
     variables.write_text(json.dumps(settings))
     play = tmp_path / "play.yml"
     play.write_text("- hosts: localhost\n  gather_facts: false\n  roles: [careops.maintenance.notify]\n")
+    config = tmp_path / "ansible.cfg"
+    config.write_text(f"[defaults]\ncollections_path = {ROOT / '.collections'}\n")
     command = [str(Path(sys.executable).parent / "ansible-playbook"), str(play), "-i", "localhost,", "-c", "local"]
     command += ["-vvvv", "--diff", "-e", f"@{variables}", "-e", f"ansible_python_interpreter={sys.executable}"]
-    environment = {**os.environ, "ANSIBLE_CONFIG": "/dev/null", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections")}
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(config)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(chat.posts) == 1

@@ -25,6 +25,7 @@ from ..module_utils.report.text import render_text
 CLOSING = "CAREOPS_CLOSING_RUN"
 PLAYBOOK = Path(__file__).parents[2] / "playbooks" / "close.yml"
 SECONDS_TO_CLOSE = 120
+SECONDS_TO_RAISE_AGAIN = 0.05
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -45,7 +46,26 @@ def register(recorder: Recorder) -> None:
     owner = os.getpid()
     for number in INTERRUPTS:
         signal.signal(number, _handler(recorder, owner))
+    _raise_again_what_is_swallowed(owner)
     atexit.register(recorder.end)
+
+
+def _raise_again_what_is_swallowed(owner: int) -> None:
+    # Python drops what is raised in a hook, and forking a worker calls hooks: the run would go on.
+    pass_on = sys.unraisablehook
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        if os.getpid() == owner:
+            raise KeyboardInterrupt
+
+    def hook(unraisable: Any) -> None:
+        if unraisable.exc_type is KeyboardInterrupt:
+            signal.signal(signal.SIGALRM, interrupt)
+            signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_RAISE_AGAIN)
+        else:
+            pass_on(unraisable)
+
+    sys.unraisablehook = hook
 
 
 def _handler(recorder: Recorder, owner: int) -> Callable[[int, Any], None]:

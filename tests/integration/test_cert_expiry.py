@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -516,3 +517,38 @@ def test_a_worker_that_dies_is_told(folder: Path) -> None:
     output, errors = process.communicate(timeout=60)
     assert "Traceback" not in output + errors
     assert '"status": "unknown"' in output and "process that looked at it died" in output
+
+
+# Other versions of the library
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("version", ["3.3.2", "38.0.4", "41.0.7"])  # Debian 11, Debian 12, and the last without *_utc
+def test_every_version_of_cryptography_judges_alike(folder: Path, tmp_path: Path, version: str) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+    root = authority("Root")
+    crossed = authority("Root", issuer=authority("Old"), key=root.key, days=-30)
+    others = [rsa.generate_private_key(65537, 2048), ed25519.Ed25519PrivateKey.generate()]
+    write(folder / "chain.pem", make(issuer=root, names=["*.clinic.example", "192.0.2.1"]), crossed, root)
+    write(folder / "locked.pem", make("locked.example").locked_key(b"secret"), make("locked.example"))
+    write(folder / "rsa.pem", *((made := make("rsa.example", key=others[0])).key_pem, made))
+    write(folder / "mismatch.pem", make().key_pem, make("mismatch.example", key=others[0], days=-1))
+    write(folder / "early.pem", make("early.example", days=100, names=["early.example"]))
+    write(folder / "garbage.pem", b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")
+    write(folder / "nobody.pem", make("", names=["münchen.example".encode("idna").decode()]))
+    libraries = tmp_path / "libraries"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--target", libraries, f"cryptography=={version}"], check=True
+    )
+    names = ["www.clinic.example", "clinic.example", "192.0.2.1", "münchen.example"]
+    options = {"sources": [{"path": str(folder), "names": names}], "now": NOW_TEXT}
+
+    def judged(**how: Any) -> list[dict[str, Any]]:
+        result = run_module("cert_expiry", options, **how)
+        # The reason why something is no certificate is the library's own.
+        return [one for one in result["findings"] if one["check"] != READABLE]
+
+    newest = judged()
+    assert {one["status"] for one in newest} == {"ok", "warning", "unknown", "critical"}
+    assert judged(cwd=libraries) == newest

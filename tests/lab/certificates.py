@@ -82,7 +82,7 @@ def make(
     key = key or shared_key()
     end = end or NOW + days * DAY
     start = start or end - lifetime * DAY
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
     above = issuer.certificate.subject if issuer else subject
     if issuer_name:
         above = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer_name)])

@@ -39,13 +39,25 @@ def chains(links: Sequence[Link], *, signed_by: SignedBy) -> list[Chain]:
     """
     if len(links) == 1:
         return [Chain(links[0].identity, ())]
+    if len(links) == 2:
+        return _pair(*links)
     by_subject: dict[bytes, list[Link]] = {}
     for link in links:
         by_subject.setdefault(link.subject, []).append(link)
     issuing = {link.issuer for link in links if link.issuer != link.subject}
-    leaves = [link for link in links if link.subject not in issuing]
+    # Authorities that signed each other, and nothing else, are judged each for itself.
+    leaves = [link for link in links if link.subject not in issuing] or links
     climber = _Climber(by_subject, signed_by)
     return [Chain(leaf.identity, climber.climb(leaf)[1][1:]) for leaf in leaves]
+
+
+def _pair(one: Link, other: Link) -> list[Chain]:
+    """What most files hold; a class and its dictionaries would cost as much as reading both certificates."""
+    if one.subject != other.subject and (one.issuer == other.subject) != (other.issuer == one.subject):
+        if other.issuer == one.subject:
+            one, other = other, one
+        return [Chain(one.identity, (other.identity,))]
+    return [Chain(one.identity, ()), Chain(other.identity, ())]
 
 
 class _Climber:

@@ -24,19 +24,19 @@ class Outline(NamedTuple):
 
 def element(data: bytes, at: int = 0) -> tuple[int, int]:
     """Where the content of the element at this place begins and ends. Raises ValueError where it is cut off."""
-    if at + 2 > len(data):
-        raise ValueError("the data ends too early")
-    length = data[at + 1]
     begin = at + 2
-    if length & 0x80:
-        size = length & 0x7F
-        begin += size
-        length = int.from_bytes(data[at + 2 : begin], "big")
-        if not size or size > 4:
-            raise ValueError("an element has an impossible length")
-    if begin + length > len(data):
+    if begin > len(data):
         raise ValueError("the data ends too early")
-    return begin, begin + length
+    end = begin + data[at + 1]
+    if data[at + 1] > 0x7F:
+        size = data[at + 1] & 0x7F
+        if not 0 < size <= 4:
+            raise ValueError("an element has an impossible length")
+        begin += size
+        end = begin + int.from_bytes(data[at + 2 : begin], "big")
+    if end > len(data):
+        raise ValueError("the data ends too early")
+    return begin, end
 
 
 def first(data: bytes) -> bytes:
@@ -50,9 +50,12 @@ def outline(certificate: bytes) -> Outline:
     at = element(certificate, element(certificate)[0])[0]  # Certificate, then tbsCertificate
     if certificate[at] == _EXPLICIT_VERSION:
         at = element(certificate, at)[1]
-    begin, at = element(certificate, at)
-    serial = int.from_bytes(certificate[begin:at], "big", signed=True)
-    issuer = element(certificate, at)[1]  # behind the signature's algorithm
+    begin, end = element(certificate, at)
+    issuer = element(certificate, end)[1]  # behind the signature's algorithm
     validity = element(certificate, issuer)[1]
     subject = element(certificate, validity)[1]
-    return Outline(serial, certificate[issuer:validity], certificate[subject : element(certificate, subject)[1]])
+    return Outline(
+        int.from_bytes(certificate[begin:end], "big", signed=True),
+        certificate[issuer:validity],
+        certificate[subject : element(certificate, subject)[1]],
+    )

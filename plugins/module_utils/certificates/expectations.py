@@ -58,8 +58,9 @@ def _named_key(path: str, certificates: Sequence[bytes]) -> keys.Verdict:
     try:
         with open(path, "rb") as stream:
             found = pem.contents(stream.read()).keys
-    except OSError as error:
-        return keys.Verdict("unknown", f"the key could not be read: {reason_of(error)}")
+    except (OSError, ValueError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        return keys.Verdict("unknown", f"the key could not be read: {reason}")
     if not found:
         return keys.Verdict("unknown", "the file holds no private key in PEM form")
     return keys.compare(found, certificates)

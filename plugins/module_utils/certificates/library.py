@@ -65,37 +65,39 @@ class Description:
 def describe(certificate: bytes) -> Description:
     """The certificate in words. Never raises: what cannot be read is empty."""
     loaded = x509.load_der_x509_certificate(certificate)
-    subject, issuer = _name_of(loaded, "subject"), _name_of(loaded, "issuer")
-    try:
-        alternative = alternative_names(certificate)
-        name = next(iter([*alternative.dns, *alternative.addresses]), "")
-    except Unreadable:
-        name = ""
-    common = _common_name(loaded)
-    serial = der.outline(certificate).serial
+    subject, common = _words(loaded, "subject")
+    serial = f"{der.outline(certificate).serial:x}"
     return Description(
-        subject=subject, issuer=issuer, serial=f"{serial:x}", name=one_line(common or name or subject or f"{serial:x}")
+        subject=subject,
+        issuer=_words(loaded, "issuer")[0],
+        serial=serial,
+        name=common or _first_alternative(certificate) or subject or serial,
     )
 
 
-def _name_of(loaded: Any, side: str) -> str:
+def _words(loaded: Any, side: str) -> tuple[str, str]:
+    """The whole name (RFC 4514) and its common name."""
     try:
-        return one_line(getattr(loaded, side).rfc4514_string())
+        name = getattr(loaded, side)
+        common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        return one_line(name.rfc4514_string()), one_line(str(common[0].value)) if common else ""
     except Exception:  # noqa: BLE001 - names hold what their issuers liked to write
-        return ""
+        return "", ""
 
 
-def _common_name(loaded: Any) -> str:
+def _first_alternative(certificate: bytes) -> str:
     try:
-        return str(loaded.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
-    except Exception:  # noqa: BLE001
+        names = alternative_names(certificate)
+    except Unreadable:
         return ""
+    return one_line(next(iter((*names.dns, *names.addresses)), ""))
 
 
 def one_line(text: str) -> str:
     """Text from a certificate or a path that fits into one line of a message, whatever it holds."""
-    plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    plain = text
     if not plain.isprintable():
+        plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         plain = "".join(
             letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in plain
         )

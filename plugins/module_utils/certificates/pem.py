@@ -35,18 +35,20 @@ class Contents:
 def contents(data: bytes) -> Contents:
     """Every certificate and private key of the file. Never raises: what is broken is told in ``problems``."""
     found = Contents()
-    begun = 0
+    blocks = begun = 0
     for block in _BLOCK.finditer(data):
-        label = block.group(1)
+        label, body = block.groups()
+        blocks += 1
         if label in CERTIFICATES:
             begun += 1
             try:
-                found.certificates.append(der.first(binascii.a2b_base64(block.group(2))))
+                found.certificates.append(der.first(binascii.a2b_base64(body)))
             except ValueError as error:
                 found.problems.append(f"certificate {begun} cannot be decoded ({error})")
         elif label.endswith(b"PRIVATE KEY"):
             found.keys.append(block.group(0) + b"\n")
-    cut_off = len(_BEGIN.findall(data)) - begun
-    if cut_off > 0:
-        found.problems.append(f"{cut_off} certificate(s) have no end line, so the file was cut off")
+    if data.count(MARK) != blocks:
+        cut_off = len(_BEGIN.findall(data)) - begun
+        if cut_off > 0:
+            found.problems.append(f"{cut_off} certificate(s) have no end line, so the file was cut off")
     return found

@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 from . import der, keys, library, pem
 from .chain import Chain, Link, chains
@@ -75,7 +75,7 @@ class Scanner:
         path, source, named = candidate
         try:
             data = _read(path)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             return Look(path, source, problem=_why_unreadable(path, error))
         contents = pem.contents(data) if data and pem.MARK in data else pem.Contents()
         links, problems = self._read_all(contents.certificates)
@@ -147,7 +147,9 @@ def _read(path: str) -> bytes:
         os.close(descriptor)
 
 
-def _why_unreadable(path: str, error: OSError) -> str:
+def _why_unreadable(path: str, error: Union[OSError, ValueError]) -> str:
+    if not isinstance(error, OSError):
+        return "it is no path that can exist"
     if isinstance(error, _NotRegular):
         return "it is no regular file"
     if isinstance(error, _TooLarge):

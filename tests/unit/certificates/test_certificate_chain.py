@@ -83,3 +83,14 @@ def test_authorities_that_signed_each_other_end_somewhere() -> None:
     two_by_one = authority("Two", issuer=one, key=two.key)
     made = make(issuer=one)
     assert arranged(leaf=made, a=one_by_two, b=two_by_one)["leaf"] == ["a", "b"]
+
+
+def test_authorities_that_signed_each_other_and_nothing_else_stand_for_themselves() -> None:
+    one, two = authority("One"), authority("Two")
+    crossed = {"a": authority("One", issuer=two, key=one.key), "b": authority("Two", issuer=one, key=two.key)}
+    assert arranged(**crossed) == {"a": [], "b": []}
+    assert arranged(**crossed, c=authority("Three", issuer=one))["c"] == ["a", "b"]
+    three = authority("Three")
+    ring = [authority("One", issuer=two, key=one.key), authority("Two", issuer=three, key=two.key)]
+    ring.append(authority("Three", issuer=one, key=three.key))
+    assert set(arranged(a=ring[0], b=ring[1], c=ring[2])) == {"a", "b", "c"}

@@ -1,0 +1,111 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates as TLS servers present them, valid or not: looked at first, judged apart from that."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Optional, Union
+
+from .endpoints import Endpoint, Presented
+from .names import address, ascii_name
+from .sources import reason_of
+
+AT_ONCE = 32
+
+
+def fetch_all(endpoints: Sequence[Endpoint], *, timeout: float) -> list[Presented]:
+    """What each of the endpoints presents. timeout: seconds for connecting, and again for the handshake."""
+    context = _context()  # costs 20 ms: one for all
+    with ThreadPoolExecutor(min(AT_ONCE, len(endpoints))) as threads:
+        return list(threads.map(lambda endpoint: _fetch(endpoint, context=context, timeout=timeout), endpoints))
+
+
+def _context() -> ssl.SSLContext:
+    """Speaks to every server, however old, and believes none: an expired certificate must be readable."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    # OpenSSL 3 offers nothing older than TLS 1.2, and no small keys, above level 0.
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
+    return context
+
+
+def _fetch(endpoint: Endpoint, *, context: ssl.SSLContext, timeout: float) -> Presented:
+    try:
+        asked = endpoint.asked_for()
+        server_name = ascii_name(asked) if asked else None
+        with _connect(endpoint, timeout=timeout) as plain:
+            plain.settimeout(timeout)
+            with context.wrap_socket(plain, server_hostname=server_name) as secured:
+                return Presented(endpoint, _presented(secured))
+    except (OSError, ValueError) as error:
+        return Presented(endpoint, problem=_why(error, timeout=timeout))
+
+
+def _connect(endpoint: Endpoint, *, timeout: float) -> socket.socket:
+    """Connects to the first address that answers; the time is for all of them together."""
+    host = endpoint.host if address(endpoint.host) else ascii_name(endpoint.host)
+    deadline = time.monotonic() + timeout
+    failure: Optional[OSError] = None
+    for family, kind, protocol, _, target in socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM):
+        plain = socket.socket(family, kind, protocol)
+        try:
+            plain.settimeout(max(0.05, deadline - time.monotonic()))
+            plain.connect(target)
+        except OSError as error:
+            failure = failure or error
+            plain.close()
+        else:
+            return plain
+    raise failure or OSError("the name leads to no address")
+
+
+def _presented(secured: ssl.SSLSocket) -> list[bytes]:
+    """The whole chain where this Python hands it out (3.10 and newer), else the server's own certificate."""
+    inner: Any = secured if hasattr(secured, "get_unverified_chain") else getattr(secured, "_sslobj", None)
+    if hasattr(inner, "get_unverified_chain"):
+        chain = [_encoded(certificate) for certificate in inner.get_unverified_chain() or ()]
+        if chain:
+            return chain
+    own = secured.getpeercert(binary_form=True)
+    if not own:
+        raise ValueError("the server presented no certificate")
+    return [own]
+
+
+def _encoded(certificate: Any) -> bytes:
+    if isinstance(certificate, bytes):
+        return certificate
+    import _ssl  # its certificate objects know their encodings only by its number
+
+    encoded: bytes = certificate.public_bytes(_ssl.ENCODING_DER)
+    return encoded
+
+
+def _why(error: Union[OSError, ValueError], *, timeout: float) -> str:
+    """What went wrong, as the end of a sentence."""
+    if isinstance(error, socket.timeout):
+        return f"no answer within {timeout:g} seconds"
+    if isinstance(error, socket.gaierror):
+        return f"its name cannot be resolved ({reason_of(error)})"
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS handshake failed ({_words(error)})"
+    if isinstance(error, ConnectionError):
+        refused = isinstance(error, ConnectionRefusedError)
+        return "the connection was refused, nothing listens there" if refused else "the server closed the connection"
+    if isinstance(error, OSError) and error.strerror:
+        return reason_of(error)
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _words(error: ssl.SSLError) -> str:
+    reason = getattr(error, "reason", None) or error.strerror or str(error)
+    return str(reason).replace("_", " ").lower()

@@ -1,0 +1,153 @@
+"""Thousands of certificates: cert_expiry against a bare parallel program, and against what people loop over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.bench.harness import Table, compare, package_version, program_version
+from tests.lab.certificates import make, shared_key
+from tests.lab.modules import ROOT, start_module
+
+OURS, BARE = "cert_expiry", "bare parallel cryptography"
+OURS_ALL = "cert_expiry, a finding for every certificate"
+ANSIBLE, OPENSSL = "community.crypto.x509_certificate_info, looped over", "openssl x509, looped over"
+
+PLAYBOOK = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - community.crypto.x509_certificate_info:
+        path: "{{ item }}"
+      loop: "{{ paths }}"
+"""
+LOOP = """
+for file in "$@"; do
+  openssl x509 -in "$file" -noout -fingerprint -sha256 -subject -issuer -serial -dates -ext subjectAltName
+done
+"""
+
+
+def tables(*, quick: bool) -> Iterator[Table]:
+    count = 500 if quick else 10_000
+    with tempfile.TemporaryDirectory(prefix="careops-bench-") as base:
+        folder = Path(base, "certificates")
+        folder.mkdir()
+        fill(folder, count)
+        paths = sorted(str(path) for path in folder.iterdir())
+        versions = {"cryptography": package_version("cryptography")}
+        yield compare(
+            f"{count:,} PEM files of two certificates each, all different",
+            {
+                BARE: lambda: run([sys.executable, ROOT / "tests/bench/bare_certificates.py", folder]),
+                OURS: lambda: scan(folder, count),
+                OURS_ALL: lambda: scan(folder, count, healthy_findings=3 * count),
+            },
+            baseline=BARE,
+            runs=3 if quick else 11,
+            unit="certificate",
+            unit_count=2 * count,
+            goals={OURS: 1.5},
+            versions=versions,
+            notes=[
+                "Whole processes, from start to printed result. cert_expiry turns names into text for those that get "
+                "a finding: what is not in order, and the 500 that expire first; the bare program for all. "
+                f"Peak memory of cert_expiry with its workers: {peak_memory(folder):.0f} MiB.",
+            ],
+        )
+        few, some = paths[: 3 if quick else 30], paths[: 30 if quick else 300]
+        yield compare(
+            "A certificate, against the loops",
+            {
+                ANSIBLE: lambda: ansible_loop(few, Path(base)),
+                OPENSSL: lambda: run(["sh", "-c", LOOP, "sh", *some]),
+                OURS: lambda: scan(folder, count),
+            },
+            baseline=ANSIBLE,
+            runs=3,
+            unit="certificate",
+            unit_count={ANSIBLE: len(few), OPENSSL: len(some), OURS: 2 * count},
+            goals={OURS: 1 / 500},
+            versions={
+                **versions,
+                "ansible-core": package_version("ansible-core"),
+                "OpenSSL": program_version("openssl", "version").split()[1],
+            },
+            notes=[
+                "The loops read the first certificate of a file only. The start of ansible-playbook is not counted."
+            ],
+        )
+
+
+def fill(folder: Path, count: int) -> None:
+    """Files of a leaf and its issuer, no certificate like another."""
+    for number in range(count):
+        issuer = make(f"CA {number}", authority=True, key=shared_key(1), days=700, lifetime=1000)
+        leaf = make(f"h{number}.example", issuer=issuer, names=[f"h{number}.example", f"www.h{number}.example"])
+        (folder / f"{number:05}.pem").write_bytes(leaf.pem + issuer.pem)
+
+
+def run(argv: Sequence[str | Path], *, cwd: Path = ROOT) -> None:
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, cwd=cwd)
+
+
+def scan(folder: Path, count: int, **options: Any) -> None:
+    process = start_module("cert_expiry", {"paths": [str(folder)], **options})
+    output = process.communicate()[0]
+    assert json.loads(output)["details"]["distinct"] == 2 * count
+
+
+def ansible_loop(paths: Sequence[str], folder: Path) -> float:
+    """Seconds that the loop took, without those of a playbook that loops over nothing."""
+    playbook = folder / "loop.yml"
+    playbook.write_text(PLAYBOOK)
+    seconds = []
+    for chosen in ([], paths):
+        extra = json.dumps({"paths": chosen, "ansible_python_interpreter": sys.executable})
+        started = time.perf_counter()
+        # From outside the checkout, whose settings switch the recorder on.
+        run(["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", extra, playbook], cwd=folder)
+        seconds.append(time.perf_counter() - started)
+    return seconds[1] - seconds[0]
+
+
+def peak_memory(folder: Path) -> float:
+    """Most memory that the module and its workers had together, in MiB; shared pages count once."""
+    process = start_module("cert_expiry", {"paths": [str(folder)]})
+    peak = 0
+
+    def watch() -> None:
+        nonlocal peak
+        while process.poll() is None:
+            peak = max(peak, sum(proportional(pid) for pid in family(process.pid)))
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    process.communicate()
+    watcher.join()
+    return peak / 1024
+
+
+def family(pid: int) -> list[int]:
+    children = ""
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [pid, *(int(word) for word in children.split())]
+
+
+def proportional(pid: int) -> int:
+    """The process's share of memory, in KiB."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0

@@ -129,7 +129,9 @@ def _walk(archive: Archive, stream: BinaryIO, *, size: int, start: Optional[int]
     entries = {entry.dump_id: entry for entry in archive.entries if entry.has_data}
     seen: set[int] = set()
     while reader.position < size:
-        kind, entry = _begin_block(reader, entries)
+        # From the last block on, one is all there is.
+        complete = len(seen) == (len(entries) if start is None else min(1, len(entries)))
+        kind, entry = _begin_block(reader, entries, complete=complete)
         seen.add(entry.dump_id)
         for _large_object in _streams(reader, kind):
             while length := _chunk_length(reader, entry):
@@ -145,7 +147,7 @@ def _read_blocks(reader: Reader, reading: Reading) -> None:
     entries = {entry.dump_id: entry for entry in reading.archive.entries if entry.has_data}
     seen: set[int] = set()
     while reader.position < reader.size:
-        kind, entry = _begin_block(reader, entries)
+        kind, entry = _begin_block(reader, entries, complete=len(seen) == len(entries))
         seen.add(entry.dump_id)
         for _large_object in _streams(reader, kind):
             rows = _read_stream(reader, entry, compression=reading.archive.compression)
@@ -154,17 +156,17 @@ def _read_blocks(reader: Reader, reading: Reading) -> None:
     _check_members(entries, seen, size=reader.size)
 
 
-def _begin_block(reader: Reader, entries: dict[int, Entry]) -> tuple[int, Entry]:
+def _begin_block(reader: Reader, entries: dict[int, Entry], *, complete: bool) -> tuple[int, Entry]:
+    """complete: whether every block has been there, so that another one is none of the archive's."""
     start = reader.position
-    if reader.size - start < 1 + 1 + reader.int_size:
-        raise Damage("appended", f"has {reader.size - start:,} bytes behind its end at byte {start:,}")
-    kind, dump_id = reader.byte(), reader.integer()
-    if kind not in (_DATA, _LARGE_OBJECTS) or dump_id not in entries:
-        raise Damage(
-            "appended" if not entries else "corrupt",
-            f"is corrupt or has foreign bytes appended: byte {start:,} begins no data block that it lists",
-        )
-    return kind, entries[dump_id]
+    if complete:
+        raise Damage("appended", f"has {reader.size - start:,} foreign bytes behind its end at byte {start:,}")
+    kind = reader.byte()
+    if kind in (_DATA, _LARGE_OBJECTS):
+        dump_id = reader.integer()
+        if dump_id in entries:
+            return kind, entries[dump_id]
+    raise Damage("corrupt", f"is corrupt: byte {start:,} begins no data block that its table of contents lists")
 
 
 def _streams(reader: Reader, kind: int) -> Iterator[int]:

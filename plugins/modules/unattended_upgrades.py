@@ -69,10 +69,10 @@ options:
         description: When it reports.
         type: str
         choices: [always, on-change, only-on-error]
-      syslog_enable:
+      log_to_syslog:
         description: Whether it logs to syslog as well.
         type: bool
-      syslog_facility:
+      log_facility:
         description: Facility of those messages.
         type: str
         choices: [auth, authpriv, cron, daemon, kern, local0, local1, local2, local3, local4, local5, local6, local7,
@@ -298,7 +298,7 @@ def _settings_spec() -> dict[str, dict[str, object]]:
         for setting in settings.SETTINGS
     }
     spec["mail_report"]["choices"] = list(settings.MAIL_REPORTS)
-    spec["syslog_facility"]["choices"] = list(settings.SYSLOG_FACILITIES)
+    spec["log_facility"]["choices"] = list(settings.SYSLOG_FACILITIES)
     return spec
 
 

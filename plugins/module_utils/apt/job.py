@@ -129,9 +129,14 @@ def _look(
         findings.append(Finding("apt.security_updates", judge.SUBJECT, "unknown", str(error)))
         return None, asked
     findings.append(judge.security_updates(survey, asked=asked))
-    findings.append(judge.security_update_age(survey.updates, objective=request.objective, now=now))
-    findings.append(judge.other_updates(survey.updates))
-    findings += [*judge.held(survey), *judge.blocklist(survey, entries), *judge.kept_back(survey)]
+    if survey.security_lists:
+        findings.append(judge.security_update_age(survey.updates, objective=request.objective, now=now))
+        findings += [*judge.held(survey), *judge.blocklist(survey, entries), *judge.kept_back(survey)]
+    else:
+        # That none is held, blocked or late says nothing where none can be seen; what is wrong in itself still is.
+        findings += [finding for finding in judge.blocklist(survey, entries) if finding.status != "ok"]
+    if survey.any_lists:
+        findings.append(judge.other_updates(survey.updates))
     findings += _installer(survey, effective)
     return survey, asked
 

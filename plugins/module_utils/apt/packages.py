@@ -60,13 +60,17 @@ class Update:
 
 @dataclass(frozen=True)
 class Survey:
-    """installed: version by package. security_lists: the security archives that apt has lists of."""
+    """installed: version by package. security_lists: the security archives that apt has lists of.
+
+    any_lists: whether it has a list of anything.
+    """
 
     installed: dict[str, str]
     updates: list[Update]
     held: list[str]
     security_lists: list[str] = field(default_factory=list)
     expired_lists: list[str] = field(default_factory=list)
+    any_lists: bool = True
 
 
 def survey(*, root: str, security: Sequence[Pattern], blocklist: Sequence[str], now: datetime) -> Survey:
@@ -133,7 +137,12 @@ class _Reader:
         updates.sort(key=lambda update: update.name)
         names, expired = self._security_lists()
         return Survey(
-            installed=installed, updates=updates, held=sorted(held), security_lists=names, expired_lists=expired
+            installed=installed,
+            updates=updates,
+            held=sorted(held),
+            security_lists=names,
+            expired_lists=expired,
+            any_lists=any(not file.not_source for file in self.cache.file_list),
         )
 
     def _security_version(self, package: Any) -> Optional[Any]:

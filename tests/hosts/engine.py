@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +21,18 @@ def answers() -> bool:
         return False
     done = subprocess.run(["docker", "info"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return done.returncode == 0
+
+
+def containers(names: Iterable[str]) -> set[str]:
+    """Which of the names containers have, running or not."""
+    listing = subprocess.run(
+        ["docker", "ps", "--all", "--format", "{{.Names}}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return set(names) & set(listing.split())
 
 
 @contextlib.contextmanager

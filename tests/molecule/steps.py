@@ -15,7 +15,8 @@ class Scenario:
     def __init__(self, name: str) -> None:
         self.name = name
         self.folder = ROOT / ".cache" / "molecule" / name
-        self.runs = self.folder / "runs"
+        # Beside it: Molecule tidies its own folder up.
+        self.runs = ROOT / ".cache" / "molecule" / f"{name}-runs"
 
     def step(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
         """Runs ``molecule <step> ...``. Raises AssertionError with the end of its output where it fails."""

@@ -36,7 +36,7 @@ options:
         (C(id), C(system), C(cadence), C(work_class), C(operator), C(ticket), C(started), C(check_mode)).
     type: dict
     default: {}
-  message:
+  note:
     description: A sentence that the notice begins with.
     type: str
     default: ""

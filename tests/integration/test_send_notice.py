@@ -164,7 +164,7 @@ def test_a_start_is_told_from_what_is_known(box: mail.Mailbox) -> None:
 
 
 def test_a_failure_without_a_record_is_told_all_the_same(box: mail.Mailbox, tmp_path: Path) -> None:
-    result = send([box.options()], event="failure", path=str(tmp_path), run={"system": "clinic"}, message="Disk full.")
+    result = send([box.options()], event="failure", path=str(tmp_path), run={"system": "clinic"}, note="Disk full.")
     assert result["details"]["subject"] == "clinic: Failed"
     assert box.messages[0].get_content().startswith("Disk full.")
     assert box.messages[0]["X-Priority"] == "1"

@@ -44,7 +44,7 @@ ARGUMENTS: dict[str, Any] = {
     "event": {"type": "str", "choices": EVENTS, "required": True},
     "path": {"type": "path"},
     "run": {"type": "dict", "default": {}},
-    "message": {"type": "str", "default": ""},
+    "note": {"type": "str", "default": ""},
     "report": {"type": "str", "default": ""},
     "outcomes": {"type": "list", "elements": "str", "choices": OUTCOMES, "default": OUTCOMES},
     "timeout": {"type": "float", "default": 5},

@@ -48,7 +48,6 @@ class Channel(Protocol):
 
         timeout: seconds for each step on the network. Raises DeliveryError.
         """
-        ...
 
 
 def secret(settings: Mapping[str, Any], option: str) -> Optional[str]:

@@ -20,11 +20,11 @@ _FACTS = ("id", "system", "cadence", "work_class", "check_mode", "operator", "ti
 Row = Mapping[str, Any]
 
 
-def compose(event: str, *, record: Optional[Row], run: Row, message: str = "", report: str = "") -> Notice:
+def compose(event: str, *, record: Optional[Row], run: Row, note: str = "", report: str = "") -> Notice:
     """The notice of an event.
 
     event: start, finish or failure. record: of the run, where there is one. run: what is known of the run
-    else, with the keys of the record's ``run``. message: a sentence to begin with.
+    else, with the keys of the record's ``run``. note: a sentence to begin with.
     report: path or address of the report that a reader of the notice can open.
     """
     facts = {**run, **(record["run"] if record else {})}
@@ -44,7 +44,7 @@ def compose(event: str, *, record: Optional[Row], run: Row, message: str = "", r
         event=event,
         outcome=outcome,
         subject=shorten(_subject(event, record=record, facts=facts), 150),
-        body="\n\n".join(part for part in (clean(message), text) if part) + "\n",
+        body="\n\n".join(part for part in (clean(note), text) if part) + "\n",
         data=data,
     )
 

@@ -33,7 +33,7 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
         options["event"],
         record=record,
         run=options["run"],
-        message=" ".join(part for part in (options["message"], remark) if part),
+        note=" ".join(part for part in (options["note"], remark) if part),
         report=options["report"],
     )
     wanted, others = {}, {}

@@ -152,6 +152,11 @@ def _longest(deeds: Sequence[Deed]) -> Optional[Chart]:
 def _apart(subjects: Sequence[str]) -> list[str]:
     """What tells the things of a chart apart: file names with as much of their path as that takes, or what
     is left of a dotted name without the parts that all share."""
+    # One of several certificates in a file goes by its name in brackets.
+    subjects = [
+        subject[subject.rindex("[") + 1 : -1] if subject.endswith("]") and "[" in subject[:-2] else subject
+        for subject in subjects
+    ]
     names = [_ending(subject, 1) for subject in subjects]
     if len(set(names)) < len(set(subjects)):
         names = [_ending(subject, 2) for subject in subjects]

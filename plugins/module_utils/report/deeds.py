@@ -93,7 +93,8 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[s
     """What differs between before and after, in words; empty where one of them does not tell."""
     rows = []
     for name in list(dict.fromkeys([*before, *after]))[:20]:
-        if name in before and name in after and before[name] == after[name]:
+        # How long it took has a place of its own.
+        if name == "seconds" or (name in before and name in after and before[name] == after[name]):
             continue
         old = figure(name, before[name]) if name in before else ""
         new = figure(name, after[name]) if name in after else ""

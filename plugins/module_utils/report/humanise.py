@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional, Union
 
@@ -32,6 +32,8 @@ _PROPER = {
     "id": "ID",
     "xid": "XID",
 }
+# A checksum in full is for machines, and they have the record.
+_DIGEST = re.compile("[0-9a-f]{40,}")
 _NUMBER_WORDS = {"count": "", "rows": " rows", "transactions": " transactions", "bits": " bits", "ratio": ""}
 
 
@@ -76,6 +78,8 @@ def size(value: Number) -> str:
 
 def duration(seconds: Number) -> str:
     """Seconds in the two units that fit: 420 ms, 41.2 s, 3 min 12 s, 2 h 5 min, 3 d 4 h."""
+    if not math.isfinite(seconds):
+        return f"{number(seconds)} s"
     if seconds < 0:
         return "-" + duration(-seconds)
     if seconds < 0.9995:
@@ -92,18 +96,42 @@ def duration(seconds: Number) -> str:
 
 def quantity(value: Number, unit: Optional[str]) -> str:
     """A figure with its unit, in words: 4.2 days, 31.2 MiB, 43 %."""
-    if unit == "bytes":
-        return size(value)
-    if unit == "seconds":
-        return duration(value)
-    if unit == "milliseconds":
-        return duration(value / 1000)
-    if unit == "percent":
-        return f"{number(round(value, 1))} %"
-    if unit in ("days", "hours"):
-        rounded = round(value, 1)
-        return f"{number(rounded)} {unit[:-1] if rounded == 1 else unit}"
+    if unit in _IN_WORDS:
+        return _IN_WORDS[unit](value)
     return number(value) + _NUMBER_WORDS.get(unit or "", "")
+
+
+def percent(value: Number) -> str:
+    """43.2 %."""
+    return f"{number(round(value, 1))} %"
+
+
+def days(value: Number) -> str:
+    """4.2 days. Rounded down: what has 17.98 days left has not 18."""
+    rounded = _down(value)
+    return f"{number(rounded)} {'day' if rounded == 1 else 'days'}"
+
+
+def hours(value: Number) -> str:
+    """3.4 hours; from four days on, days."""
+    if abs(value) >= 96:
+        return days(value / 24)
+    rounded = _down(value)
+    return f"{number(rounded)} {'hour' if rounded == 1 else 'hours'}"
+
+
+def _down(value: Number) -> Number:
+    return math.floor(value * 10 + 1e-9) / 10 if math.isfinite(value) else value
+
+
+_IN_WORDS: dict[Optional[str], Callable[[Number], str]] = {
+    "bytes": size,
+    "seconds": duration,
+    "milliseconds": lambda value: duration(value / 1000),
+    "percent": percent,
+    "days": days,
+    "hours": hours,
+}
 
 
 def moment(text: Optional[str]) -> str:
@@ -155,7 +183,8 @@ def figure(key: str, value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         shown = ", ".join(figure(key, item) for item in value[:10])
         return shorten(shown or "none", 280) + (f" and {len(value) - 10:,} more" if len(value) > 10 else "")
-    return shorten(clean(value), 300)
+    text = clean(value)
+    return f"{text[:16]}…" if _DIGEST.fullmatch(text) else shorten(text, 300)
 
 
 def as_json(value: Any) -> str:

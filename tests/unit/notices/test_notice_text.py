@@ -51,8 +51,8 @@ def test_machines_get_the_run_its_sums_and_what_is_grave_but_no_evidence() -> No
     assert data["report"] == "https://r/1"
 
 
-def test_a_message_begins_the_text() -> None:
-    body = compose("failure", record=None, run={"system": "clinic"}, message="The disk\nis full.").body
+def test_a_note_begins_the_text() -> None:
+    body = compose("failure", record=None, run={"system": "clinic"}, note="The disk\nis full.").body
     assert body.startswith("The disk is full.\n\n")
 
 

@@ -524,6 +524,16 @@ def test_killed_while_writing_the_old_configuration_holds(system: System, tmp_pa
     assert not system.run(settings={"mail": "after"})["changed"]
 
 
+def test_a_full_disk_leaves_the_old_configuration(system: System, tmp_path: Path) -> None:
+    system.run(settings={"mail": "before"})
+    full = "import os\ndef fail(*_): raise OSError(28, 'No space left on device')\nos.fsync = fail\n"
+    result = system.run(settings={"mail": "after"}, python=apt.system_python(tmp_path / "full", startup=full))
+    assert result["failed"]
+    assert "No space left on device" in result["msg"]
+    assert 'Mail "before"' in system.root.effective("Unattended-Upgrade")
+    assert not list(system.root.conf.glob(".*.partial"))
+
+
 def _wait_for(flag: Path, process: subprocess.Popen[str]) -> None:
     for _ in range(600):
         if flag.exists():

@@ -16,10 +16,8 @@ from ..errors import MaintenanceError
 from ..findings import Action, Finding
 from ..glue import Outcome
 from ..runner import Runner
-from . import conf, configure, dpkg, host, judge, lists, origins, packages, reboot, refresh
+from . import conf, configure, dpkg, host, judge, lists, origins, packages, reboot, refresh, workers
 from .settings import SETTINGS, Wanted, settings_by_option
-
-PACKAGE = "unattended-upgrades"
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def work(request: Request, *, run: Runner, now: datetime) -> Outcome:
     actions = list(configured.actions)
     refreshed = _refresh(request, run=run, now=now)
     actions += refreshed
-    survey, patterns = _look(request, configured.effective, findings, now=now)
+    survey, patterns = _look(request, configured.effective, findings, run=run, now=now)
     findings += host.dpkg_findings(dpkg.read_state(run, root=request.root))
     findings += host.reboot_findings(_reboot_state(request, survey, run=run))
     findings.append(
@@ -105,7 +103,7 @@ def _refresh(request: Request, *, run: Runner, now: datetime) -> list[Action]:
 
 
 def _look(
-    request: Request, effective: conf.Dump, findings: list[Finding], *, now: datetime
+    request: Request, effective: conf.Dump, findings: list[Finding], *, run: Runner, now: datetime
 ) -> tuple[Optional[packages.Survey], list[str]]:
     """Adds what is seen of packages to the findings."""
     release = _os_release(request.root)
@@ -137,22 +135,10 @@ def _look(
         findings += [finding for finding in judge.blocklist(survey, entries) if finding.status != "ok"]
     if survey.any_lists:
         findings.append(judge.other_updates(survey.updates))
-    findings += _installer(survey, effective)
-    return survey, asked
-
-
-def _installer(survey: packages.Survey, effective: conf.Dump) -> list[Finding]:
-    """Whether there is anything that acts on the configuration."""
-    if PACKAGE in survey.installed:
-        return []
-    (switch,) = settings_by_option(["unattended_upgrade"])
-    if conf.value_of(effective, switch) in (None, "0"):
-        return []
-    message = (
-        f"Automatic updates are switched on, but the package {PACKAGE} is not installed, so nothing is installed "
-        "by itself: install it."
+    findings += workers.findings(
+        survey.installed, effective, run=run if request.root == "/" and os.path.isdir("/run/systemd/system") else None
     )
-    return [Finding(configure.CHECK, PACKAGE, "warning", message)]
+    return survey, asked
 
 
 def _reboot_state(request: Request, survey: Optional[packages.Survey], *, run: Runner) -> reboot.RebootState:

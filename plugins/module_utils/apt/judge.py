@@ -18,6 +18,13 @@ SUBJECT = "security updates"
 # A report is read by people; all of them are in the module's details.
 SHOWN = 50
 
+_IN_WORDS = {
+    "held": "on hold",
+    "blocklist": "on the blocklist",
+    "pinned": "pinned to an older version",
+    "unmet dependencies": "with dependencies that cannot be met",
+    "needs a removal": "in need of a removal",
+}
 _KEPT_BACK_ADVICE = {
     "pinned": "apt's preferences keep it back; change the pin in /etc/apt/preferences.d",
     "unmet dependencies": "its dependencies cannot be met; see apt-get --simulate install",
@@ -50,11 +57,11 @@ def security_updates(survey: Survey, *, asked: Sequence[str]) -> Finding:
             threshold=1,
             evidence={"archives": survey.security_lists},
         )
-    remarks = [f"{count} {'needs' if count == 1 else 'need'} a look: {word}" for word, count in obstacles(pending)]
+    remarks = [f"{count} {_IN_WORDS[word]}" for word, count in obstacles(pending)]
     new = sum(1 for update in pending if update.new_packages)
     if new:
-        remarks.append(f"{new} with a new package, which a plain apt-get upgrade leaves out")
-    aside = f" ({'; '.join(remarks)})" if remarks else ""
+        remarks.append(f"{new} in need of a new package")
+    aside = f" ({', '.join(remarks)})" if remarks else ""
     return Finding(
         check="apt.security_updates",
         subject=SUBJECT,

@@ -6,12 +6,14 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.careops.maintenance.plugins.module_utils.apt import dpkg, host, lists, reboot
+from ansible_collections.careops.maintenance.plugins.module_utils.apt import conf, dpkg, host, lists, reboot, workers
+from ansible_collections.careops.maintenance.plugins.module_utils.runner import Completed
 
 AUDIT = """The following packages are only half configured, probably due to problems
 configuring them the first time.  The configuration should be retried using
@@ -168,3 +170,28 @@ def test_a_list_belongs_to_the_longest_prefix() -> None:
     assert lists.release_of("/x/host_debian_dists_a_updates_main_Packages.lz4", releases) == releases[1]
     assert lists.release_of("/x/host_debian_dists_a_main_Packages", releases) == releases[0]
     assert lists.release_of("/x/other_Packages", releases) is None
+
+
+@pytest.mark.parametrize(
+    ("enabled", "active", "subjects"),
+    [
+        ("enabled", "active", []),
+        ("static", "active", []),
+        ("masked", "inactive", ["apt-daily.timer", "apt-daily-upgrade.timer"]),
+        ("disabled", "active", ["apt-daily.timer", "apt-daily-upgrade.timer"]),
+        ("enabled", "inactive", ["apt-daily.timer", "apt-daily-upgrade.timer"]),
+    ],
+)
+def test_timers_that_do_not_fire_are_told(enabled: str, active: str, subjects: list[str]) -> None:
+    def run(argv: Sequence[str], **_named: object) -> Completed:
+        return Completed(0, f"{enabled if argv[1] == 'is-enabled' else active}\n", "")
+
+    effective = conf.parse_dump("APT::Periodic::Unattended-Upgrade\t1\n")
+    found = workers.findings(["unattended-upgrades"], effective, run=run)
+    assert [finding.subject for finding in found] == subjects
+
+
+@pytest.mark.parametrize(("dump", "subjects"), [("", []), ("\t0\n", []), ("\t1\n", ["unattended-upgrades"])])
+def test_a_missing_package_matters_where_updates_are_switched_on(dump: str, subjects: list[str]) -> None:
+    effective = conf.parse_dump(f"APT::Periodic::Unattended-Upgrade{dump}" if dump else "")
+    assert [finding.subject for finding in workers.findings([], effective, run=None)] == subjects

@@ -45,9 +45,9 @@ def test_the_first_obstacle_is_named(update: Update, obstacle: str) -> None:
         (seen(lists=()), "unknown", "no package list of a security archive"),
         (seen(replace(UPDATE, security=False)), "ok", "No security update"),
         (seen(UPDATE), "warning", "1 security update is pending: openssl 3.0.2"),
-        (seen(UPDATE, replace(UPDATE, held=True)), "warning", "1 needs a look: held"),
+        (seen(UPDATE, replace(UPDATE, held=True)), "warning", "(1 on hold): "),
         (seen(*[UPDATE] * 8), "warning", "and 3 more"),
-        (seen(replace(UPDATE, new_packages=("x",))), "warning", "with a new package"),
+        (seen(replace(UPDATE, new_packages=("x",))), "warning", "1 in need of a new package"),
     ],
 )
 def test_pending_security_updates(survey: Survey, status: str, says: str) -> None:

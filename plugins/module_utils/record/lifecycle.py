@@ -84,7 +84,7 @@ def _left_over(run: Run) -> Finding:
 def close_run(
     folder: str, *, fail_on: Sequence[str], now: datetime, recorder_error: str = "", undelivered: str = ""
 ) -> Outcome:
-    """Writes record.json and findings.jsonl from the journal; again where called again.
+    """Writes record.json and findings.jsonl from the journal; again where called again and there is news.
 
     undelivered: why the record did not reach the records host, where that was tried.
     A run whose process is gone is closed in its place, as interrupted, at the time of its last entry.
@@ -107,6 +107,10 @@ def close_run(
         journal.problems.append(f"The record did not reach the records host, the next run tries again: {undelivered}")
     record, findings = compile_record(journal, ended=ended, fail_on=fail_on)
     before = _read_record(folder)
+    news = any(record[key] != before.get(key) for key in ("verdict", "attention", "actions"))
+    if not news:
+        # The report has the times of the record that is there.
+        return _closed(before, news=False)
     try:
         write_atomic(os.path.join(folder, RECORD), _json(record), mode=0o640)
         write_atomic(os.path.join(folder, FINDINGS), b"".join(_json(finding) for finding in findings), mode=0o640)
@@ -120,13 +124,17 @@ def close_run(
         raise MaintenanceError(
             f"The record cannot be written to {folder}: {error.strerror}. Mend that; the next run closes this one."
         ) from None
+    return _closed(record, news=True)
+
+
+def _closed(record: Mapping[str, Any], *, news: bool) -> Outcome:
     run = record["run"]
     return Outcome(
         details={
             "run_id": run["id"],
             "series": f"{run['system']}_{run['cadence']}",
             "verdict": record["verdict"],
-            "news": any(record[key] != before.get(key) for key in ("verdict", "attention", "actions")),
+            "news": news,
         }
     )
 

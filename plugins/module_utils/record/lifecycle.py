@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Optional
 
 from ..clock import parse_moment, to_text
 from ..errors import MaintenanceError
@@ -108,23 +108,27 @@ def close_run(
     record, findings = compile_record(journal, ended=ended, fail_on=fail_on)
     before = _read_record(folder)
     news = any(record[key] != before.get(key) for key in ("verdict", "attention", "actions"))
-    if not news:
-        # The report has the times of the record that is there.
-        return _closed(before, news=False)
     try:
-        write_atomic(os.path.join(folder, RECORD), _json(record), mode=0o640)
-        write_atomic(os.path.join(folder, FINDINGS), b"".join(_json(finding) for finding in findings), mode=0o640)
+        if news:
+            write_atomic(os.path.join(folder, RECORD), _json(record), mode=0o640)
+            write_atomic(os.path.join(folder, FINDINGS), b"".join(map(_json, findings)), mode=0o640)
         if cut_off:
-            writer = JournalWriter(folder)
-            if killed:
-                writer.append("interrupted", interruption["time"], sentence=interruption["sentence"])
-            writer.append("closed", to_text(now), failed=True)
-            writer.close()
+            _seal(folder, interruption=interruption if killed else None, now=now)
     except OSError as error:
         raise MaintenanceError(
             f"The record cannot be written to {folder}: {error.strerror}. Mend that; the next run closes this one."
         ) from None
-    return _closed(record, news=True)
+    # Without news the record stays as it is: the report has its times.
+    return _closed(record if news else before, news=news)
+
+
+def _seal(folder: str, *, interruption: Optional[Mapping[str, Any]], now: datetime) -> None:
+    # The recorder of that run is gone and cannot do it.
+    writer = JournalWriter(folder)
+    if interruption:
+        writer.append("interrupted", interruption["time"], sentence=interruption["sentence"])
+    writer.append("closed", to_text(now), failed=True)
+    writer.close()
 
 
 def _closed(record: Mapping[str, Any], *, news: bool) -> Outcome:

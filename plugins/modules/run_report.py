@@ -102,6 +102,8 @@ details:
       type: str
 """
 
+import contextlib
+import glob
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -129,8 +131,9 @@ def write_report(folder: str, *, template: str, check_mode: bool) -> Outcome:
         ) from None
     report, metrics = os.path.join(folder, "report.html"), os.path.join(folder, "metrics.prom")
     contents = {report: page, metrics: render_metrics(source.record, source.findings)}
-    for path, content in contents.items():
-        if not check_mode:
+    if not check_mode:
+        _clear_leftovers(folder)
+        for path, content in contents.items():
             _write(path, content)
     return Outcome(
         details={
@@ -142,6 +145,14 @@ def write_report(folder: str, *, template: str, check_mode: bool) -> Outcome:
             "text": render_text(source.record, report_path=report),
         }
     )
+
+
+def _clear_leftovers(folder: str) -> None:
+    """Removes what an earlier writer left that was killed in the middle."""
+    for name in ("report.html", "metrics.prom"):
+        for leftover in glob.glob(os.path.join(glob.escape(folder), f".{name}.*.partial")):
+            with contextlib.suppress(OSError):
+                os.unlink(leftover)
 
 
 def _write(path: str, content: str) -> None:

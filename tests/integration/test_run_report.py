@@ -6,13 +6,15 @@ import json
 import os
 import resource
 import stat
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.lab.modules import ROOT, run_module
+from tests.lab.modules import ROOT, run_module, start_module
 from tests.unit.report import clinic
 
 TEMPLATE = ROOT / "roles" / "run_close" / "templates" / "report.html.j2"
@@ -105,6 +107,35 @@ def test_a_disk_without_room_leaves_the_earlier_report(tmp_path: Path) -> None:
     assert "report.html could not be written: File too large; make room" in result["msg"]
     assert (folder / "report.html").read_text() == earlier
     assert not [name for name in os.listdir(folder) if name.endswith(".partial")]
+
+
+# Waits for ever where a file would get its name, so that a kill hits between writing and naming.
+HANGING = """
+import os, time
+os.replace = lambda *names: time.sleep(60)
+"""
+
+
+def test_what_a_kill_leaves_is_cleared_by_the_next_run(tmp_path: Path) -> None:
+    folder = clinic.write(tmp_path / "run", clinic.record())
+    report(folder)
+    earlier = (folder / "report.html").read_text()
+    (tmp_path / "sitecustomize.py").write_text(HANGING)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}:$PYTHONPATH" exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    process = start_module("run_report", {"path": str(folder), "template": str(TEMPLATE)}, python=str(python))
+    deadline = time.monotonic() + 30
+    while not list(folder.glob(".report.html.*.partial")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert list(folder.glob(".report.html.*.partial"))
+    assert (folder / "report.html").read_text() == earlier
+    report(folder)
+    assert sorted(os.listdir(folder)) == ["findings.jsonl", "metrics.prom", "record.json", "report.html"]
 
 
 def test_ten_thousand_findings(tmp_path: Path) -> None:

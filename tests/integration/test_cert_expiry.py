@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.lab.certificates import NOW_TEXT, Made, authority, listening, make, tls_server
-from tests.lab.modules import findings_of, run_module, start_module
+from tests.lab.modules import ROOT, findings_of, run_module, start_module
 from tests.lab.postgres import free_port
 
 EXPIRY, CHAIN, KEY, NAMES = (f"certificate.{name}" for name in ("expiry", "chain_expiry", "key_match", "names"))
@@ -294,6 +295,8 @@ def test_a_named_key(folder: Path) -> None:
     assert verdict("wrong.pem")["status"] == "critical"
     assert verdict("missing.pem")["status"] == "unknown"
     assert verdict("cert.pem")["status"] == "unknown"
+    os.mkfifo(folder / "pipe.pem")
+    assert "no regular file" in verdict("pipe.pem")["message"]
 
 
 @pytest.mark.parametrize(
@@ -516,7 +519,70 @@ def test_a_worker_that_dies_is_told(folder: Path) -> None:
     os.kill(children_of(process.pid)[0], signal.SIGKILL)
     output, errors = process.communicate(timeout=60)
     assert "Traceback" not in output + errors
-    assert '"status": "unknown"' in output and "process that looked at it died" in output
+    assert '"status": "unknown"' in output and "process that was reading it died" in output
+
+
+# The role
+
+
+def test_the_role_looks_and_changes_nothing(folder: Path, tmp_path: Path) -> None:
+    """A critical finding fails no task; a setting of the wrong type does, before anything is looked at."""
+    write(folder / "a.pem", make(days=-1))
+    playbook = tmp_path / "certificates.yml"
+    playbook.write_text(
+        json.dumps(
+            [
+                {
+                    "hosts": "localhost",
+                    "gather_facts": False,
+                    "roles": ["careops.maintenance.certificates"],
+                    "tasks": [
+                        {
+                            "ansible.builtin.include_role": {
+                                "name": "careops.maintenance.certificates",
+                                "tasks_from": "check",
+                            }
+                        }
+                    ],
+                    "vars": {"certificates_sources": [{"path": str(folder), "recurse": True}]},
+                }
+            ]
+        )
+    )
+
+    def play(**variables: Any) -> subprocess.CompletedProcess[str]:
+        settings = {
+            "ansible_python_interpreter": sys.executable,
+            "certificates_become": False,
+            "certificates_now": NOW_TEXT,
+        }
+        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections")}
+        return subprocess.run(
+            [
+                "ansible-playbook",
+                "-i",
+                "localhost,",
+                "-c",
+                "local",
+                "-v",
+                "-e",
+                json.dumps({**settings, **variables}),
+                playbook,
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env=environment,
+        )
+
+    done = play()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count('"worst": "critical"') == 2, done.stdout
+    assert "changed=0" in done.stdout
+    refused = play(certificates_warning_days="soon")
+    assert refused.returncode != 0
+    assert "certificates_warning_days" in refused.stdout
 
 
 # Other versions of the library

@@ -120,7 +120,10 @@ def _scan_files(gathered: Gathered, candidates: Sequence[Candidate], *, workers:
     )
     gathered.add(parts)
     gathered.add_problems(
-        [Problem(one.path, "the process that looked at it died, look for it alone", one.source) for one in lost]
+        [
+            Problem(one.path, "the process that was reading it died, look at it alone to find out why", one.source)
+            for one in lost
+        ]
     )
 
 

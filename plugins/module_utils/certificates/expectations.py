@@ -13,8 +13,9 @@ from . import keys, library, pem
 from . import names as naming
 from .endpoints import Endpoint
 from .gather import Gathered
-from .library import one_line
-from .sources import Source, reason_of
+from .library import one_line, printable
+from .scan import read_file, why_unreadable
+from .sources import Source
 
 KEY_MATCH = "certificate.key_match"
 NAMES = "certificate.names"
@@ -56,11 +57,9 @@ def named_keys(gathered: Gathered, sources: Sequence[Source]) -> list[Finding]:
 
 def _named_key(path: str, certificates: Sequence[bytes]) -> keys.Verdict:
     try:
-        with open(path, "rb") as stream:
-            found = pem.contents(stream.read()).keys
+        found = pem.contents(read_file(path)).keys
     except (OSError, ValueError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        return keys.Verdict("unknown", f"the key could not be read: {reason}")
+        return keys.Verdict("unknown", f"the key could not be read: {why_unreadable(path, error)}")
     if not found:
         return keys.Verdict("unknown", "the file holds no private key in PEM form")
     return keys.compare(found, certificates)
@@ -76,7 +75,7 @@ def _key_finding(subject: str, key: str, status: str, reason: str) -> Finding:
         "no service can start with them; put the key back that the certificate was requested with, or renew it.",
         "unknown": f"Whether the private key in {path} belongs to its certificate is unknown: {reason}.",
     }
-    return Finding(check=KEY_MATCH, subject=where, status=status, message=messages[status])
+    return Finding(check=KEY_MATCH, subject=printable(subject), status=status, message=messages[status])
 
 
 def names(gathered: Gathered, sources: Sequence[Source], endpoints: Sequence[Endpoint]) -> list[Finding]:
@@ -125,11 +124,10 @@ def _names_finding(
         )
     return Finding(
         check=NAMES,
-        subject=where,
+        subject=printable(subject),
         status=status,
         value=len(lacking),
         unit="count",
-        threshold=0,
         message=message,
-        evidence={"missing": list(lacking), "names": [one_line(name) for name in held[:_MOST_NAMES]]},
+        evidence={"missing": list(lacking), "names": [printable(name) for name in held[:_MOST_NAMES]]},
     )

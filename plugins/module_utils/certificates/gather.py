@@ -44,9 +44,9 @@ class Gathered:
 
     def add(self, parts: Sequence[tuple[Sequence[Look], dict[bytes, Certificate]]]) -> None:
         """Takes in looks, and the certificates that were new to whoever looked."""
-        for _, fresh in parts:
+        for _looks, fresh in parts:
             self.certificates.update(fresh)
-        for looks, _ in parts:
+        for looks, _fresh in parts:
             for look in looks:
                 self._add(look)
 

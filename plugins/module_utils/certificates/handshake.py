@@ -55,7 +55,7 @@ def _connect(endpoint: Endpoint, *, timeout: float) -> socket.socket:
     host = endpoint.host if address(endpoint.host) else ascii_name(endpoint.host)
     deadline = time.monotonic() + timeout
     failure: Optional[OSError] = None
-    for family, kind, protocol, _, target in socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _canonical, target in socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM):
         plain = socket.socket(family, kind, protocol)
         try:
             plain.settimeout(max(0.05, deadline - time.monotonic()))

@@ -93,14 +93,17 @@ def _first_alternative(certificate: bytes) -> str:
     return one_line(next(iter((*names.dns, *names.addresses)), ""))
 
 
+def printable(text: str) -> str:
+    """Text from a certificate or a path as one line of plain text, whatever it holds."""
+    if text.isprintable():
+        return text
+    plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in plain)
+
+
 def one_line(text: str) -> str:
-    """Text from a certificate or a path that fits into one line of a message, whatever it holds."""
-    plain = text
-    if not plain.isprintable():
-        plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        plain = "".join(
-            letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in plain
-        )
+    """The same, short enough for a message."""
+    plain = printable(text)
     return plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1] + "…"
 
 

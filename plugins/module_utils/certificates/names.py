@@ -47,7 +47,7 @@ def covers(name: str, *, dns: Sequence[str], addresses: Sequence[str]) -> bool:
     if wanted_address is not None:
         return wanted_address in addresses
     wanted = ascii_name(name)
-    _, _, parent = wanted.partition(".")
+    parent = wanted.partition(".")[2]
     for entry in dns:
         pattern = entry.rstrip(".").lower()
         if pattern == wanted:

@@ -100,7 +100,7 @@ def _collect(readers: Sequence[int]) -> dict[int, Any]:
         for reader in readers:
             selector.register(reader, selectors.EVENT_READ)
         while buffers:
-            for key, _ in selector.select():
+            for key, _events in selector.select():
                 data = os.read(key.fd, _PIECE)
                 if not data:
                     selector.unregister(key.fd)

@@ -16,7 +16,7 @@ from ..clock import to_text
 from ..findings import Finding
 from . import judge, library
 from .gather import Gathered
-from .library import one_line
+from .library import one_line, printable
 
 EXPIRY = "certificate.expiry"
 CHAIN_EXPIRY = "certificate.chain_expiry"
@@ -46,7 +46,7 @@ class Judge:
         alarming: list[bytes] = []
         calm: list[bytes] = []
         findings: list[Finding] = []
-        for identity, (_, not_before, not_after) in self._gathered.certificates.items():
+        for identity, (_der, not_before, not_after) in self._gathered.certificates.items():
             verdict = judge.expiry(not_before, not_after, now=self._now, thresholds=self._thresholds)
             self._verdicts[identity] = verdict
             (calm if verdict.status == "ok" or self._is_spare(identity) else alarming).append(identity)
@@ -72,12 +72,13 @@ class Judge:
         spare = self._is_spare(identity)
         status = "ok" if spare else verdict.status
         when = f"{_moving(verdict.remaining)}, on {_minute(certificate.not_after)}"
+        name = self._called(identity, described)
         if spare:
-            message = f"{described.name} {when}; the chains it stands in hold without it."
+            message = f"{name} {when}; the chains it stands in hold without it."
         elif issuing:
-            message = f"{described.name}, which other certificates rest on, {when}{_CHAIN_ADVICE[status]}."
+            message = f"{name}, which other certificates rest on, {when}{_CHAIN_ADVICE[status]}."
         else:
-            message = f"{described.name} {when}{_LEAF_ADVICE[status]}."
+            message = f"{name} {when}{_LEAF_ADVICE[status]}."
         return Finding(
             check=CHAIN_EXPIRY if issuing or spare else EXPIRY,
             subject=self._subject(identity, described.name, always_named=issuing or spare),
@@ -91,8 +92,12 @@ class Judge:
 
     def _subject(self, identity: bytes, name: str, *, always_named: bool) -> str:
         place = self._gathered.places[identity][0]
-        shown = one_line(place)
+        shown = printable(place)
         return f"{shown} [{name}]" if always_named or place in self._gathered.crowded else shown
+
+    def _called(self, identity: bytes, described: library.Description) -> str:
+        count = len(set(self._gathered.places[identity]))
+        return f"{described.name} (in {count:,} places)" if count > 1 else described.name
 
     def _evidence(self, identity: bytes, described: library.Description) -> dict[str, Any]:
         certificate = self._gathered.certificates[identity]
@@ -103,7 +108,7 @@ class Judge:
             "serial": described.serial,
             "not_before": to_text(_moment(certificate.not_before)),
             "not_after": to_text(_moment(certificate.not_after)),
-            "places": [one_line(place) for place in dict.fromkeys(self._gathered.places[identity])],
+            "places": [printable(place) for place in dict.fromkeys(self._gathered.places[identity])],
         }
         issuers = self._gathered.chains.get(identity)
         if issuers:
@@ -115,18 +120,14 @@ class Judge:
         described = library.describe(certificate.der)
         served = any(place in self._served for place in self._gathered.places[identity])
         wait = certificate.not_before - self._now
+        when = f"is not valid before {_minute(certificate.not_before)}, in {_duration(wait)}"
         return Finding(
             check=VALIDITY,
             subject=self._subject(identity, described.name, always_named=identity in self._gathered.issuing),
             status="critical" if served else "warning",
             value=_days(wait),
             unit="days",
-            message=f"{described.name} is not valid before {_minute(certificate.not_before)}, in {_duration(wait)}"
-            + (
-                ", and is served already: go back to the certificate before it, or correct the clock."
-                if served
-                else ": do not put it into use before then, and check this host's clock."
-            ),
+            message=f"{self._called(identity, described)} {when}{_SERVED_EARLY if served else _KEPT_EARLY}.",
             evidence=self._evidence(identity, described),
         )
 
@@ -150,7 +151,7 @@ def readable(gathered: Gathered, *, looked_at: str) -> list[Finding]:
         return [
             Finding(
                 check=READABLE,
-                subject=one_line(problem.place),
+                subject=printable(problem.place),
                 status="unknown",
                 message=f"{one_line(problem.place)} could not be read: {one_line(problem.reason)}.",
             )
@@ -168,6 +169,8 @@ def readable(gathered: Gathered, *, looked_at: str) -> list[Finding]:
     ]
 
 
+_SERVED_EARLY = ", and is served already: go back to the certificate before it, or correct the clock"
+_KEPT_EARLY = ": do not put it into use before then, and check this host's clock"
 _LEAF_ADVICE = {
     "ok": "",
     "warning": ": renew it, or find out why it was not renewed by itself",

@@ -74,9 +74,9 @@ class Scanner:
         """What is in the file; None where it is in a folder and holds no certificate."""
         path, source, named = candidate
         try:
-            data = _read(path)
+            data = read_file(path)
         except (OSError, ValueError) as error:
-            return Look(path, source, problem=_why_unreadable(path, error))
+            return Look(path, source, problem=why_unreadable(path, error))
         contents = pem.contents(data) if data and pem.MARK in data else pem.Contents()
         links, problems = self._read_all(contents.certificates)
         problems = contents.problems + problems
@@ -127,8 +127,11 @@ class _TooLarge(OSError):
     """More than any bundle has."""
 
 
-def _read(path: str) -> bytes:
-    """The file's content; only its beginning where that shows that it is no PEM file. Raises OSError."""
+def read_file(path: str) -> bytes:
+    """The file's content; only its beginning where that shows that it is no PEM file.
+
+    Never waits for what is no regular file. Raises OSError, and ValueError where the path cannot exist.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not make us wait
     try:
         state = os.fstat(descriptor)
@@ -147,7 +150,8 @@ def _read(path: str) -> bytes:
         os.close(descriptor)
 
 
-def _why_unreadable(path: str, error: Union[OSError, ValueError]) -> str:
+def why_unreadable(path: str, error: Union[OSError, ValueError]) -> str:
+    """The reason, as the end of a sentence."""
     if not isinstance(error, OSError):
         return "it is no path that can exist"
     if isinstance(error, _NotRegular):

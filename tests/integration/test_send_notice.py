@@ -286,23 +286,30 @@ def test_a_server_without_starttls_gets_no_mail(box: mail.Mailbox, run_directory
     assert not box.messages
 
 
-def test_secrets_are_nowhere_in_the_output(chat: webhook.Receiver, run_directory: str) -> None:
+@pytest.mark.parametrize("given", ["option", "environment"])
+def test_secrets_are_nowhere_in_the_output(chat: webhook.Receiver, run_directory: str, given: str) -> None:
     wrong = "wrong-Secret-77"
     chat.answers[:] = [500, 403]
     gone = free_port()
     with mail.server(login=True) as box:
-        result = send(
-            [
-                box.options(username=mail.USER, password=wrong),
-                chat.options(token=TOKEN, signing_key=KEY),
-                chat.options(name="gone", url=f"http://127.0.0.1:{gone}{webhook.SECRET_PATH}?key=q-Secret-1"),
-                chat.options(name="odd", url=f"ht!tp://user:u-Secret-2@[{webhook.SECRET_PATH}"),
-            ],
-            path=run_directory,
-            attempts=1,
-        )
+        channels = [
+            box.options(username=mail.USER, password=wrong),
+            chat.options(token=TOKEN, signing_key=KEY),
+            chat.options(name="gone", url=f"http://127.0.0.1:{gone}{webhook.SECRET_PATH}?key=q-Secret-1"),
+            chat.options(name="odd", url=f"ht!tp://user:u-Secret-2@[{webhook.SECRET_PATH}"),
+        ]
+        environment = {}
+        if given == "environment":
+            # Ansible cannot mask these, it does not know them.
+            for channel in channels:
+                for option in ("password", "token", "signing_key", "url"):
+                    if option in channel:
+                        variable = f"LAB_{channel['name']}_{option}"
+                        environment[variable] = channel.pop(option)
+                        channel[f"{option}_env"] = variable
+        result = send(channels, path=run_directory, attempts=1, env=environment)
     assert result["summary"]["counts"]["critical"] == 4
-    assert "refused the user name or the password: 535" in told(result, "operations")[1]
+    assert "refused the user name or the password: 535 5.7.8 bad password ***" in told(result, "operations")[1]
     # The invocation too: Ansible masks it by the argument spec.
     everything = json.dumps(result)
     for hidden in (wrong, TOKEN, KEY, webhook.SECRET_PATH, "q-Secret-1", "u-Secret-2"):

@@ -122,7 +122,7 @@ extends_documentation_fragment:
 requirements:
   - cryptography >= 3.3
 notes:
-  - The issuers that endpoints present are seen with Python 3.10 and newer; before that, only their own certificates.
+  - On Python 3.9, the issuers that endpoints present are seen only where the program C(openssl) is installed.
 """
 
 EXAMPLES = r"""

@@ -12,11 +12,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional, Union
 
+from ..errors import MaintenanceError
+from ..runner import run
+from . import pem
 from .endpoints import Endpoint, Presented
 from .names import address, ascii_name
 from .sources import reason_of
 
 AT_ONCE = 32
+
+# Python 3.10 to 3.12 have it inside, 3.13 and newer in public.
+_SHOWS_CHAIN = hasattr(getattr(ssl, "_ssl", None), "Certificate") or hasattr(ssl.SSLSocket, "get_unverified_chain")
 
 
 def fetch_all(endpoints: Sequence[Endpoint], *, timeout: float) -> list[Presented]:
@@ -45,7 +51,10 @@ def _fetch(endpoint: Endpoint, *, context: ssl.SSLContext, timeout: float) -> Pr
         with _connect(endpoint, timeout=timeout) as plain:
             plain.settimeout(timeout)
             with context.wrap_socket(plain, server_hostname=server_name) as secured:
-                return Presented(endpoint, _presented(secured))
+                presented = _presented(secured)
+        if len(presented) == 1 and not _SHOWS_CHAIN:
+            presented = chain_by_openssl(endpoint, server_name, timeout=timeout) or presented
+        return Presented(endpoint, presented)
     except (OSError, ValueError) as error:
         return Presented(endpoint, problem=_why(error, timeout=timeout))
 
@@ -68,8 +77,19 @@ def _connect(endpoint: Endpoint, *, timeout: float) -> socket.socket:
     raise failure or OSError("the name leads to no address")
 
 
+def chain_by_openssl(endpoint: Endpoint, server_name: Optional[str], *, timeout: float) -> list[bytes]:
+    """What the openssl program is shown; nothing where it is missing or does not come through."""
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    asked = ("-servername", server_name) if server_name else ("-noservername",)
+    argv = ("openssl", "s_client", "-showcerts", "-connect", f"{host}:{endpoint.port}", *asked)
+    try:
+        return pem.contents(run(argv, stdin="", timeout=2 * timeout).stdout.encode()).certificates
+    except MaintenanceError:
+        return []
+
+
 def _presented(secured: ssl.SSLSocket) -> list[bytes]:
-    """The whole chain where this Python hands it out (3.10 and newer), else the server's own certificate."""
+    """The whole chain where this Python hands it out, else the server's own certificate. Raises ValueError."""
     inner: Any = secured if hasattr(secured, "get_unverified_chain") else getattr(secured, "_sslobj", None)
     if hasattr(inner, "get_unverified_chain"):
         chain = [_encoded(certificate) for certificate in inner.get_unverified_chain() or ()]

@@ -9,9 +9,11 @@ build, coming back after days, and repairing a break are the same thing.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +21,7 @@ from typing import Any
 from ..errors import MaintenanceError
 from ..findings import Action, Finding
 from ..glue import Outcome
+from ..libraries import optional
 from . import clinic, layout, story
 from .breaks import BREAKS, Wrecker
 from .cluster import Cluster
@@ -26,6 +29,8 @@ from .endpoint import Endpoint
 from .layout import Layout
 from .nights import Nights, wanted_nights
 from .pki import Pki
+
+psycopg2 = optional("psycopg2")
 
 
 @dataclass(frozen=True)
@@ -64,14 +69,15 @@ class Estate:
         if check:
             return self._planned(wreck)
         actions: list[Action] = []
-        if layout.claim(self.layout):
-            self._clear()
-        with layout.only_one(self.layout):
-            for part in self.parts():
-                _settle(part, actions)
-            if wreck:
-                _settle(Part("break", wreck, lambda: BREAKS[wreck].what, lambda: self.wrecker.do(wreck)), actions)
-        findings, figures = self._look(wreck)
+        with _explained():
+            if layout.claim(self.layout):
+                self._clear()
+            with layout.only_one(self.layout):
+                for part in self.parts():
+                    _settle(part, actions)
+                if wreck:
+                    _settle(Part("break", wreck, lambda: BREAKS[wreck].what, lambda: self.wrecker.do(wreck)), actions)
+            findings, figures = self._look(wreck)
         text = story.tell(self.layout.root, self.endpoint.port, figures, actions, wreck)
         return Outcome(findings=findings, actions=actions, details={"root": self.layout.root, **figures, "story": text})
 
@@ -211,13 +217,29 @@ def _settle(part: Part, actions: list[Action]) -> None:
     """Does what is due. An error takes along what was done until then."""
     started = time.monotonic()
     try:
-        reason = part.due()
+        with _explained():
+            reason = part.due()
+            if reason:
+                part.make()
         if reason:
-            part.make()
             actions.append(Action(part.action, part.target, True, "done", seconds=_since(started), reason=reason))
     except MaintenanceError as error:
         failed = Action(part.action, part.target, False, "failed", seconds=_since(started), reason=str(error))
         raise MaintenanceError(str(error), actions=[*actions, failed]) from None
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Turns what disk, programs and database refuse into one sentence."""
+    database = (psycopg2.Error,) if psycopg2 else ()
+    try:
+        yield
+    except (OSError, subprocess.SubprocessError, *database) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise MaintenanceError(
+            f"The demo estate could not be completed ({reason}): put that right and run it again, "
+            "or begin anew after a run with -e demo_state=absent."
+        ) from None
 
 
 def _since(started: float) -> float:

@@ -46,7 +46,7 @@ integration: $(DEV_VENV) ## modules and playbooks against real servers
 
 molecule: $(DEV_VENV) ## the weekly run on real systemd hosts
 	@tests/tools/packages molecule
-	pytest -v --durations 0 tests/molecule
+	pytest -vv --durations 0 tests/molecule
 
 soak: $(DEV_VENV) ## long matrices, not part of the tests
 	@tests/tools/packages test molecule

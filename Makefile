@@ -18,12 +18,14 @@ demo: $(DEMO_VENV) ## builds the demo estate and runs this week's maintenance on
 	ansible-playbook playbooks/demo.yml
 	ansible-playbook playbooks/weekly.yml
 
-test: lint sanity ## everything that CI runs
+test: $(DEV_VENV) ## everything that CI runs
 	@tests/tools/packages test molecule
+	@$(MAKE) --no-print-directory lint sanity
 	$(PYTEST) -m "not soak" tests/molecule tests/integration tests/unit
 
-check: lint ## the quick tier while working: lint, unit, integration
+check: $(DEV_VENV) ## the quick tier while working: lint, unit, integration
 	@tests/tools/packages test
+	@$(MAKE) --no-print-directory lint
 	$(PYTEST) -m "not soak" tests/integration tests/unit
 
 lint: $(DEV_VENV) ## every linter

@@ -82,11 +82,11 @@ options:
     elements: str
     default: []
   warning_days:
-    description: A certificate with no more days left is a warning, unless O(warning_ratio) makes it one later.
+    description: A certificate with at most so many days left is a warning, unless O(warning_ratio) makes it one later.
     type: float
     default: 30
   critical_days:
-    description: A certificate with no more days left is critical, unless O(critical_ratio) makes it so later.
+    description: A certificate with at most so many days left is critical, unless O(critical_ratio) makes it so later.
     type: float
     default: 7
   warning_ratio:

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -436,6 +437,7 @@ def test_what_an_archive_does_is_done_without_rights(
     [
         ({"scratch_prefix": "clinic"}, "Restore refused"),
         ({"maintenance_database": "careops_restore_x"}, "Restore refused"),
+        ({"database": ""}, "The option database must name"),
         ({"scratch_prefix": "Clinic;"}, "scratch_prefix must be"),
         ({"login_password": "wrong"}, "login_password, PGPASSWORD or a .pgpass file"),
         ({"maintenance_database": "nowhere"}, "there is no such database"),
@@ -547,6 +549,24 @@ def test_a_restore_that_takes_too_long_is_stopped(slow: subprocess.Popen[str], s
     result = run_module("backup_restore_test", options)
     assert "pg_restore did not end within 1 seconds" in result["msg"]
     assert source.execute(SCRATCH) == before
+
+
+@pytest.mark.soak
+def test_killed_at_any_moment_the_next_run_drops_what_is_left(
+    source: Server, prove: Callable[..., dict[str, Any]], folder: Path
+) -> None:
+    left = 0
+    for attempt in range(60):
+        process = start_module("backup_restore_test", source.options(database=DATABASE, backups=[str(folder)], days=1))
+        time.sleep(0.2 + attempt * 0.01)
+        process.kill()
+        process.communicate()
+        left += len(source.execute(SCRATCH))
+        if attempt % 10 == 9:
+            wait_for(lambda: not source.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"))
+            assert not_ok(prove()) == []
+            assert source.execute(SCRATCH) == []
+    assert left
 
 
 def test_a_database_of_that_name_that_is_not_ours_stays(source: Server, prove: Callable[..., dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,7 @@ def test_a_volume_without_room_is_refused_before(backup: Callable[..., dict[str,
     ("options", "words"),
     [
         ({"login_password": "wrong"}, "login_password, PGPASSWORD or a .pgpass file"),
+        ({"database": ""}, "The option database must name"),
         ({"database": "nowhere"}, "there is no such database"),
         ({"directory": "/nowhere/at/all"}, "is its volume mounted"),
         ({"pg_bindir": "/var/tmp"}, "has no program pg_dump"),
@@ -263,3 +265,25 @@ def test_an_older_pg_dump_is_told_so(source: Server, tmp_path: Path) -> None:
         assert "server version mismatch" in result["msg"]
         assert "set pg_bindir" in result["msg"]
         assert run_module("pg_backup", options)["details"]["taken"] is True
+
+
+@pytest.mark.soak
+def test_killed_at_any_moment_the_next_run_puts_it_right(
+    source: Server, backup: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    left = 0
+    for attempt in range(60):
+        night = f"2026-03-01T02:{attempt:02}:00+00:00"
+        process = start_module("pg_backup", source.options(database=DATABASE, directory=str(tmp_path), now=night))
+        time.sleep(0.15 + attempt * 0.008)
+        process.kill()
+        process.communicate()
+        left += bool(list(tmp_path.glob("*.partial")))
+        for name in dumps(tmp_path):
+            # Whatever has its name is whole.
+            subprocess.run(["sha256sum", "--check", "--quiet", f"{name}.sha256"], cwd=tmp_path, check=True)
+    assert left
+    wait_for(lambda: not source.execute("SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"))
+    assert backup()["details"]["taken"] is True
+    assert list(tmp_path.glob("*.partial")) == []
+    assert len(list(tmp_path.glob("*.sha256"))) == len(dumps(tmp_path)) == len(list(tmp_path.glob("*.json")))

@@ -149,11 +149,11 @@ def read_archive(reader: Reader) -> Archive:
     else:
         compression = "gzip" if reader.integer() else "none"
     created, daylight_saving = _read_created(reader)
-    database, server, dumper = (reader.text() or "" for _ in range(3))
+    database, server, dumper = (reader.text() or "" for repeat in range(3))
     count = reader.integer()
     if not 0 <= count <= reader.size:
         raise Damage("corrupt", f"is corrupt: its table of contents claims {count:,} entries")
-    entries = [_read_entry(reader, version) for _ in range(count)]
+    entries = [_read_entry(reader, version) for repeat in range(count)]
     return Archive(
         version=version,
         int_size=reader.int_size,
@@ -197,7 +197,7 @@ def _read_signature(reader: Reader) -> tuple[int, int]:
 
 
 def _read_created(reader: Reader) -> tuple[datetime, bool]:
-    second, minute, hour, day, month, year, daylight = (reader.integer() for _ in range(7))
+    second, minute, hour, day, month, year, daylight = (reader.integer() for repeat in range(7))
     try:
         # tm_mon counts from 0, tm_year from 1900, and second 60 is a leap second.
         return datetime(year + 1900, month + 1, day, hour, minute, min(second, 59)), daylight > 0

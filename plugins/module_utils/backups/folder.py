@@ -32,6 +32,8 @@ class Naming:
     template: str = "{database}-{timestamp}.dump"
 
     def __post_init__(self) -> None:
+        if not self.database:
+            raise MaintenanceError("The option database must name the database to back up; it is empty.")
         if "/" in self.template or any(self.template.count(part) != 1 for part in ("{database}", "{timestamp}")):
             raise MaintenanceError(
                 f"The option name must be a file name with {{database}} and {{timestamp}} in it once each, "

@@ -100,6 +100,8 @@ def _refuse_negative(params: dict[str, Any]) -> None:
 
 def _refuse_dangerous_target(params: dict[str, Any]) -> None:
     prefix = params["scratch_prefix"]
+    if not params["database"]:
+        raise MaintenanceError("The option database must name the database that the backups are of; it is empty.")
     if not re.fullmatch(r"[a-z_][a-z0-9_]{4,31}", prefix):
         raise MaintenanceError(
             f"The option scratch_prefix must be 5 to 32 lower-case letters, digits and underscores, not {prefix!r}."

@@ -223,9 +223,7 @@ def _explain(order: Order, reason: str) -> str:
     if "server version mismatch" in reason:
         return f"{what}: it is older than the server; install the server's client tools, or set pg_bindir to them."
     if "statement timeout" in reason or "lock timeout" in reason:
-        return (
-            f"{what}: somebody else holds a lock on a table, for over {order.lock_wait_seconds} s; retry later."
-        )
+        return f"{what}: somebody else holds a lock on a table, for over {order.lock_wait_seconds} s; retry later."
     if "No space left on device" in reason or "SIGXFSZ" in reason:
         return (
             f"{what}: there is no room in {order.directory}; free some space and retry. The partial file was removed."

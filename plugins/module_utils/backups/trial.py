@@ -16,6 +16,7 @@ from ..errors import MaintenanceError
 from ..findings import Action, Finding, judge
 from ..glue import Outcome
 from ..postgres.connection import connect, psycopg2
+from .archive import Archive
 from .found import Found, find_backups, read_whole
 from .judge import judge_age, judge_checksum, judge_presence, judge_readable, judge_size, newest_good
 from .log import Log
@@ -121,14 +122,14 @@ def _restore_stage(policy: Policy, log: Log, found: Sequence[Found], *, now: dat
     )
     try:
         _reap(server, log, check_mode=check_mode)
-        if chosen is None:
+        if chosen is None or chosen.archive is None:
             named = policy.database if policy.restore == "newest" else policy.restore
             message = f"Nothing was restored: there is no good backup ({named}); take one now."
             log.findings.append(Finding("backup.restore", named, "critical", message))
             reason = "there is no good backup"
             log.actions.append(Action("restore_test", named, changed=False, outcome="skipped", reason=reason))
             return
-        trial = _Trial(policy, log, server, chosen, now)
+        trial = _Trial(policy, log, server, chosen, chosen.archive, now)
         trial.prepare()
         if check_mode:
             log.actions.append(Action("restore_test", chosen.path, changed=False, outcome="planned"))
@@ -162,12 +163,11 @@ class _Trial:
     log: Log
     server: ScratchServer
     backup: Found
+    archive: Archive
     now: datetime
 
     def prepare(self) -> None:
         """Makes sure that it can work at all, before anything is created. Raises MaintenanceError."""
-        assert self.backup.archive is not None  # noqa: S101 (a good backup has one)
-        self.archive = self.backup.archive
         self.facts = self.server.facts()
         address = self.server.spec.address
         if self.facts["standby"]:

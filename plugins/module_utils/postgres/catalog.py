@@ -14,9 +14,13 @@ from .cluster import blockers, rows_of
 from .connection import psycopg2
 from .model import KIND_PARTITIONED, Bloat, CronJob, Database, Index, Table
 
+ATTEMPTS = 3
+LOCK_NOT_AVAILABLE = "55P03"
+LOCK_TIMEOUT_MS = 2000
+
 # pg_stat_all_tables groups and joins; its functions alone cost a tenth of that for thousands of tables.
 _TABLES = """
-SELECT c.oid, n.nspname, c.relname, c.relkind::text, coalesce(pg_relation_size(c.oid), 0),
+SELECT c.oid, n.nspname, c.relname, c.relkind::text, {size of c},
        c.relpages, c.reltuples::float8, c.relallvisible,
        greatest(CASE WHEN c.relfrozenxid = '0' THEN 0 ELSE age(c.relfrozenxid) END,
                 CASE WHEN t.relfrozenxid IS NULL THEN 0 ELSE age(t.relfrozenxid) END),
@@ -26,7 +30,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, coalesce(pg_relation_size(c
        pg_stat_get_ins_since_vacuum(c.oid),
        greatest(pg_stat_get_last_vacuum_time(c.oid), pg_stat_get_last_autovacuum_time(c.oid)),
        greatest(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)),
-       c.reltoastrelid, coalesce(pg_relation_size(t.oid), 0),
+       c.reltoastrelid, {size of t},
        coalesce(pg_stat_get_live_tuples(t.oid), 0), coalesce(pg_stat_get_dead_tuples(t.oid), 0),
        {permitted},
        coalesce(substring(array_to_string(c.reloptions, ',') FROM 'fillfactor=([0-9]+)')::int, 100)
@@ -34,6 +38,13 @@ FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class t ON t.oid = c.reltoastrelid AND c.reltoastrelid <> 0
 WHERE c.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't'
+"""
+
+# Asking for a size takes a lock. What somebody has locked altogether is described by what was last written down.
+_SIZE = """
+coalesce(CASE WHEN {0}.oid IN (SELECT l.relation FROM pg_locks l
+                               WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock')
+         THEN {0}.relpages * 8192::bigint ELSE pg_relation_size({0}.oid) END, 0)
 """
 
 _PERMITTED = """
@@ -51,7 +62,7 @@ SELECT inhparent, inhrelid FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid 
 _INDEXES = """
 SELECT i.indexrelid, n.nspname, c.relname, c.relkind::text, i.indrelid, coalesce(o.oid, t.oid),
        coalesce(o_n.nspname || '.' || o.relname, t_n.nspname || '.' || t.relname),
-       a.amname, coalesce(pg_relation_size(c.oid), 0), c.relpages, c.reltuples::float8,
+       a.amname, {size of c}, c.relpages, c.reltuples::float8,
        i.indisvalid AND i.indisready, i.indislive, i.indisexclusion, i.indpred IS NOT NULL,
        coalesce(substring(array_to_string(c.reloptions, ',') FROM 'fillfactor=([0-9]+)')::int, 90)
 FROM pg_index i
@@ -111,6 +122,8 @@ def observe(
     that is known already, so that nothing is read twice. bloat_options: see ``measure.measure_bloat``.
     Raises psycopg2.Error.
     """
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = %s", (LOCK_TIMEOUT_MS,))
     name, version, size, extensions, has_cron = rows_of(connection, _FACTS)[0]
     tables = _tables(connection, version)
     indexes = _indexes(connection)
@@ -143,7 +156,7 @@ def existing_tables(connection: Any, names: Iterable[str]) -> set[str]:
 
 def _tables(connection: Any, version: int) -> dict[int, Table]:
     query = _TABLES.replace("{permitted}", _PERMITTED_17 if version >= 170000 else _PERMITTED)
-    tables = {row[0]: Table(*row) for row in rows_of(connection, query)}
+    tables = {row[0]: Table(*row) for row in _rows_with_sizes(connection, query)}
     children: dict[int, list[int]] = {}
     parents = {}
     for parent, child in rows_of(connection, _INHERITANCE):
@@ -155,6 +168,19 @@ def _tables(connection: Any, version: int) -> dict[int, Table]:
                 table, leaves=tuple(_descendants(oid, children)), root=_topmost(oid, parents)
             )
     return tables
+
+
+def _rows_with_sizes(connection: Any, query: str) -> list[tuple[Any, ...]]:
+    for alias in ("c", "t"):
+        query = query.replace(f"{{size of {alias}}}", _SIZE.format(alias))
+    for _attempt in range(ATTEMPTS - 1):
+        # A lock may be taken between looking for it and asking for the size.
+        try:
+            return rows_of(connection, query)
+        except psycopg2.Error as error:
+            if error.pgcode != LOCK_NOT_AVAILABLE:
+                raise
+    return rows_of(connection, query)
 
 
 def _descendants(oid: int, children: dict[int, list[int]]) -> list[int]:
@@ -172,7 +198,7 @@ def _topmost(oid: int, parents: dict[int, int]) -> int:
 
 
 def _indexes(connection: Any) -> list[Index]:
-    indexes = {row[0]: Index(*row) for row in rows_of(connection, _INDEXES)}
+    indexes = {row[0]: Index(*row) for row in _rows_with_sizes(connection, _INDEXES)}
     invalid = [index.oid for index in indexes.values() if not index.valid or not index.live]
     if invalid:
         for oid, constraint, builder, twin, twin_valid in rows_of(connection, _INVALID, (invalid,)):

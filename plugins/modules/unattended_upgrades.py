@@ -328,6 +328,7 @@ def _work(module: AnsibleModule) -> Outcome:
         refresh_after=params["refresh_after"],
         lock_timeout=params["lock_timeout"],
         running=RunningKernel(kernel.release, kernel.version) if root == "/" else None,
+        privileged=os.geteuid() == 0,
     )
     return job.work(request, run=run, now=now_or(params["now"]))
 

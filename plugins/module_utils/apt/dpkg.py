@@ -29,12 +29,16 @@ class Holder:
 
 @dataclass(frozen=True)
 class DpkgState:
-    """audit: packages that ``dpkg --audit`` names. journal: files of an interrupted run."""
+    """audit: packages that ``dpkg --audit`` names. journal: files of an interrupted run.
+
+    lock_seen: whether the locks could be asked for their holder.
+    """
 
     audit: tuple[str, ...] = ()
     journal: tuple[str, ...] = ()
     holder: Optional[Holder] = None
     problem: str = ""
+    lock_seen: bool = True
 
 
 def read_state(run: Runner, *, root: str) -> DpkgState:
@@ -48,7 +52,12 @@ def read_state(run: Runner, *, root: str) -> DpkgState:
     problem = ""
     if done.returncode != 0 and not packages:
         problem = " ".join(done.stderr.split()) or f"dpkg --audit ended with {done.returncode}"
-    return DpkgState(audit=packages, journal=_journal(os.path.join(folder, "updates")), problem=problem)
+    return DpkgState(
+        audit=packages,
+        journal=_journal(os.path.join(folder, "updates")),
+        problem=problem,
+        lock_seen=all(os.access(os.path.join(folder, name), os.R_OK) for name in _LOCKS),
+    )
 
 
 def parse_audit(text: str) -> tuple[str, ...]:

@@ -45,7 +45,8 @@ def dpkg_findings(state: DpkgState) -> list[Finding]:
         )
     if state.problem:
         findings.append(_dpkg("unknown", f"dpkg could not be asked for its state: {state.problem[:500]}."))
-    return findings or [_dpkg("ok", "dpkg has no unfinished work.")]
+    unseen = "" if state.lock_seen else " Whether somebody works with it just now is seen with become only."
+    return findings or [_dpkg("ok", f"dpkg has no unfinished work.{unseen}")]
 
 
 def _dpkg(status: str, message: str, *, subject: str = "dpkg", evidence: Optional[dict[str, object]] = None) -> Finding:

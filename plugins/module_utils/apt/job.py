@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,7 @@ class Request:
 
     objective: hours within which a security update is to be installed. lists_warning: days.
     refresh_after: hours, None for never. running: None where the root is not the running system.
+    privileged: whether this is root.
     """
 
     root: str
@@ -39,6 +41,7 @@ class Request:
     refresh_after: Optional[float]
     lock_timeout: float
     running: Optional[reboot.RunningKernel]
+    privileged: bool
 
 
 def apt_is_here(root: str) -> bool:
@@ -114,8 +117,8 @@ def _look(
     ]
     if packages.apt_pkg is None:
         message = (
-            "The pending updates are not known, for the Python library apt_pkg is missing: "
-            "install the package python3-apt on this host, which its own /usr/bin/python3 then has."
+            f"The pending updates are not known, for python-apt is missing for {sys.executable}: "
+            "install the package python3-apt on this host."
         )
         findings.append(Finding("apt.security_updates", judge.SUBJECT, "unknown", message))
         return None, asked
@@ -149,6 +152,7 @@ def _reboot_state(request: Request, survey: Optional[packages.Survey], *, run: R
         installed=reboot.installed_kernels(survey.installed, _boot_files(request.root)) if survey else {},
         compare=packages.compare_versions if survey else None,
         needrestart=shutil.which("needrestart", path="/usr/sbin:/sbin:/usr/bin:/bin") or "",
+        privileged=request.privileged,
     )
 
 

@@ -111,10 +111,12 @@ def read_state(
     installed: Mapping[str, str],
     compare: Optional[CompareVersions],
     needrestart: str,
+    privileged: bool,
 ) -> RebootState:
     """What asks for a reboot. running: None where the root is not the running system; then only the marker counts.
 
-    needrestart: path of the program; empty where it is not installed.
+    needrestart: path of the program; empty where it is not installed. privileged: whether this is root, for
+    needrestart looks at nobody else's processes for others, and then finds nothing.
     """
     reasons = []
     asked = marker(root)
@@ -125,7 +127,9 @@ def read_state(
     kernel = kernel_reason(running, installed, compare=compare)
     services: Optional[tuple[str, ...]] = None
     unseen = ""
-    if needrestart:
+    if needrestart and not privileged:
+        unseen = "only root sees every process; use become"
+    elif needrestart:
         done = run([needrestart, "-b"], timeout=300, environment={"NEEDRESTART_MODE": "l"})
         if done.returncode == 0:
             seen = parse_needrestart(done.stdout)

@@ -195,3 +195,42 @@ def test_timers_that_do_not_fire_are_told(enabled: str, active: str, subjects: l
 def test_a_missing_package_matters_where_updates_are_switched_on(dump: str, subjects: list[str]) -> None:
     effective = conf.parse_dump(f"APT::Periodic::Unattended-Upgrade{dump}" if dump else "")
     assert [finding.subject for finding in workers.findings([], effective, run=None)] == subjects
+
+
+@pytest.mark.parametrize(
+    ("privileged", "program", "services", "unseen"),
+    [
+        (True, "needrestart", ("cron.service", "nginx.service"), ""),
+        # For others needrestart sees their own processes alone, and finds nothing to restart.
+        (False, "needrestart", None, "become"),
+        (True, "", None, ""),
+    ],
+)
+def test_services_are_known_to_root_alone(
+    tmp_path: Path, privileged: bool, program: str, services: tuple[str, ...] | None, unseen: str
+) -> None:
+    state = reboot.read_state(
+        lambda argv, **_named: Completed(0, NEEDRESTART, ""),
+        root=str(tmp_path),
+        running=reboot.RunningKernel("6.1.0-9-amd64", ""),
+        installed={"6.1.0-9-amd64": ""},
+        compare=compare,
+        needrestart=program,
+        privileged=privileged,
+    )
+    assert state.services == services
+    assert unseen in state.unseen
+    assert bool(state.reasons) is (services is not None)
+
+
+def test_a_needrestart_that_fails_leaves_services_unknown(tmp_path: Path) -> None:
+    state = reboot.read_state(
+        lambda argv, **_named: Completed(1, "", "it is broken\n"),
+        root=str(tmp_path),
+        running=reboot.RunningKernel("x", ""),
+        installed={},
+        compare=compare,
+        needrestart="needrestart",
+        privileged=True,
+    )
+    assert (state.services, state.unseen) == (None, "it is broken")

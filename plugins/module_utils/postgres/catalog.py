@@ -14,7 +14,6 @@ from .cluster import blockers, rows_of
 from .connection import psycopg2
 from .model import KIND_PARTITIONED, Bloat, CronJob, Database, Index, Table
 
-ATTEMPTS = 3
 LOCK_NOT_AVAILABLE = "55P03"
 LOCK_TIMEOUT_MS = 2000
 
@@ -170,17 +169,17 @@ def _tables(connection: Any, version: int) -> dict[int, Table]:
     return tables
 
 
-def _rows_with_sizes(connection: Any, query: str) -> list[tuple[Any, ...]]:
+def _rows_with_sizes(connection: Any, query: str, *, attempts: int = 3) -> list[tuple[Any, ...]]:
+    filled = query
     for alias in ("c", "t"):
-        query = query.replace(f"{{size of {alias}}}", _SIZE.format(alias))
-    for _attempt in range(ATTEMPTS - 1):
+        filled = filled.replace(f"{{size of {alias}}}", _SIZE.format(alias))
+    try:
+        return rows_of(connection, filled)
+    except psycopg2.Error as error:
         # A lock may be taken between looking for it and asking for the size.
-        try:
-            return rows_of(connection, query)
-        except psycopg2.Error as error:
-            if error.pgcode != LOCK_NOT_AVAILABLE:
-                raise
-    return rows_of(connection, query)
+        if error.pgcode != LOCK_NOT_AVAILABLE or attempts <= 1:
+            raise
+    return _rows_with_sizes(connection, query, attempts=attempts - 1)
 
 
 def _descendants(oid: int, children: dict[int, list[int]]) -> list[int]:

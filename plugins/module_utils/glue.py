@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn, Optional, Protocol
 
 from .errors import MaintenanceError
@@ -30,7 +30,6 @@ class Outcome:
     actions: Sequence[Action] = ()
     details: Optional[dict[str, Any]] = None
     diff: Optional[dict[str, Any]] = None
-    warnings: list[str] = field(default_factory=list)
 
 
 def conclude(module: AnsibleModuleLike, work: Callable[[], Outcome]) -> NoReturn:
@@ -50,6 +49,4 @@ def conclude(module: AnsibleModuleLike, work: Callable[[], Outcome]) -> NoReturn
         details=outcome.details,
         diff=outcome.diff,
     )
-    if outcome.warnings:
-        result["warnings"] = outcome.warnings
     module.exit_json(**result)

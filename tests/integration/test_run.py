@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab import webhook
 from tests.lab.runs import AWAY, PLAYBOOKS, Platform, ended, read_record, wait_until
 
 
@@ -296,3 +297,30 @@ def test_the_journal_is_valid_json_lines(platform: Platform) -> None:
     (journal,) = platform.journals()
     numbers = [json.loads(line)["n"] for line in journal.read_text().splitlines()]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_people_are_told_of_start_and_end(platform: Platform) -> None:
+    with webhook.receiver() as receiver:
+        platform.variables = {
+            "notify_channels": [receiver.options()],
+            "notify_on": ["ok", "attention", "failed"],
+        }
+        run = platform.run("quiet")
+    assert run.status == 0, run.output
+    assert [post.content["event"] for post in receiver.posts] == ["start", "finish"]
+    assert {action["outcome"] for action in platform.record()["actions"]} == {"done"}
+    (delivered,) = platform.delivered.glob("*/record.json")
+    assert read_record(delivered)["actions"] == platform.record()["actions"]
+
+
+def test_a_dead_channel_is_a_finding_of_the_record_and_no_more(platform: Platform) -> None:
+    platform.variables = {
+        "notify_channels": [{"name": "chat", "kind": "webhook", "url": "http://127.0.0.1:1/hook", "format": "json"}],
+        "notify_on": ["ok", "attention", "failed"],
+        "notify_attempts": 1,
+        "run_close_fail_on": [],
+    }
+    run = platform.run("quiet")
+    assert run.status == 0, run.output
+    assert {row["check"] for row in platform.record()["attention"]} == {"notice.delivery"}
+    assert "/hook" not in run.output

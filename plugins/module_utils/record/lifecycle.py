@@ -41,17 +41,24 @@ def open_run(folder: str, *, facts: Mapping[str, str], keep: int, now: datetime,
         )
     if not folder or not os.path.isdir(folder):
         raise MaintenanceError(NOT_ACTIVE)
-    if not read_journal(folder).first("started"):
+    started = read_journal(folder).first("started")
+    if not started:
         raise MaintenanceError(NOT_ACTIVE)
     others = [run for run in find_runs(os.path.dirname(folder), now=now) if run.folder != folder]
-    check_mode = bool(read_journal(folder).first("started")["check_mode"])
+    check_mode = bool(started["check_mode"])
     _refuse_beside(others, system=facts["system"], work_class=facts["work_class"], check_mode=check_mode)
     gone = [] if check_mode else prune(others, keep=keep)
     return Outcome(
         findings=[_left_over(run) for run in others if run.state == "cut_off"],
         actions=[Action(action="prune", target=name, changed=True, outcome="done") for name in gone],
         details={
-            "run": {**facts, "operator": facts["operator"] or os.environ.get("SUDO_USER") or getpass.getuser()},
+            "run": {
+                **facts,
+                "operator": facts["operator"] or os.environ.get("SUDO_USER") or getpass.getuser(),
+                "id": started["run_id"],
+                "started": started["time"],
+                "check_mode": check_mode,
+            },
             "unfinished": [
                 {"folder": run.folder, "check_mode": run.check_mode}
                 for run in others

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
+from .own import one_line
+
 # Findings of the run about itself. A critical one fails the run whatever policy says.
 OWN_CHECKS = "run."
 REASONS_SHOWN = 10
+# A notice that did not get through is judged by its finding: a dead channel must not fail good work.
+JUDGED_BY_FINDING = ("notify",)
 
 
 def decide(
@@ -34,9 +38,9 @@ def decide(
         own = finding["check"].startswith(OWN_CHECKS) and finding["status"] == "critical"
         (grave if own or finding["status"] in fail_on else light).append(_reason(finding))
     grave.extend(
-        f"{action['host']}: {action['action']} of {action['target']} failed: {action['reason']}"
+        one_line(f"{action['host']}: {action['action']} of {action['target']} failed: {action['reason']}")
         for action in actions
-        if action["outcome"] == "failed"
+        if action["outcome"] == "failed" and action["action"] not in JUDGED_BY_FINDING
     )
     if interrupted:
         grave.insert(0, interrupted)
@@ -54,7 +58,7 @@ def decide(
 
 
 def _reason(finding: Mapping[str, Any]) -> str:
-    return f"{finding['host']}: {finding['subject']}: {finding['message']}"
+    return one_line(f"{finding['host']}: {finding['subject']}: {finding['message']}")
 
 
 def _count(number: int, noun: str) -> str:

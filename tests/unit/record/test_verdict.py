@@ -37,6 +37,7 @@ def verdict(findings: list[Any], actions: list[Any] | None = None, **changed: An
         ([finding("critical", "run.unreachable")], [], [], "failed"),
         ([finding("warning", "run.task")], [], ["critical"], "attention"),
         ([], [action("failed")], [], "failed"),
+        ([], [{**action("failed"), "action": "notify"}], ["critical"], "ok"),
         ([], [action("skipped"), action("planned")], ["critical"], "ok"),
     ],
 )

@@ -267,7 +267,7 @@ def test_a_full_disk_on_the_controller_never_ends_with_0(platform: Platform, sma
 
 def test_old_runs_leave_the_controller_once_the_records_host_has_them(platform: Platform) -> None:
     platform.variables = {"run_open_keep_runs": 1}
-    for _ in range(3):
+    for _number in range(3):
         assert platform.run("quiet").status == 0
     assert len(list(platform.runs.iterdir())) == 2
     assert len(list(platform.delivered.iterdir())) == 3

@@ -140,7 +140,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 def ended(process: subprocess.Popen[str]) -> Ended:
     """Waits for the end."""
-    output, _ = process.communicate(timeout=180)
+    output, _errors = process.communicate(timeout=180)
     return Ended(status=process.returncode, output=output)
 
 

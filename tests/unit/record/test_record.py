@@ -93,7 +93,7 @@ def test_a_good_run() -> None:
 
 
 def test_two_hosts_at_once_share_their_time() -> None:
-    record, _ = compiled(result("a"), result("b"))
+    record, _findings = compiled(result("a"), result("b"))
     assert record["timing"] == {
         "wall_seconds": 60.0,
         "work_seconds": 8.0,
@@ -115,31 +115,31 @@ def test_two_hosts_at_once_share_their_time() -> None:
 def test_trouble_becomes_a_finding(
     entry: dict[str, Any], check: str, status: str, host_state: str, outcome: str
 ) -> None:
-    record, _ = compiled(entry)
+    record, _findings = compiled(entry)
     assert [(row["check"], row["status"]) for row in record["attention"]] == [(check, status)]
     assert record["hosts"] == [{"name": "db", "state": host_state}]
     assert record["verdict"]["outcome"] == outcome
 
 
 def test_a_host_that_its_procedure_never_reached() -> None:
-    record, _ = compiled(play("db", "db2"), result())
+    record, _findings = compiled(play("db", "db2"), result())
     assert {row["host"]: row["state"] for row in record["procedures"]} == {"db": "ok", "db2": "not run"}
 
 
 def test_an_empty_group_is_unknown_not_ok() -> None:
-    record, _ = compiled(play())
+    record, _findings = compiled(play())
     assert record["attention"][0]["check"] == "run.procedure"
     assert record["attention"][0]["status"] == "unknown"
 
 
 def test_a_gap_in_the_journal_fails_the_run() -> None:
-    record, _ = compiled(result(), problems=["The journal lacks the entries 3 to 4."])
+    record, _findings = compiled(result(), problems=["The journal lacks the entries 3 to 4."])
     assert record["verdict"]["outcome"] == "failed"
 
 
 def test_the_gravest_comes_first() -> None:
     findings = [{**FINDING, "status": status} for status in ("warning", "critical", "ok", "unknown")]
-    record, _ = compiled(result(findings=findings))
+    record, _findings = compiled(result(findings=findings))
     assert [row["status"] for row in record["attention"]] == ["critical", "unknown", "warning"]
     assert record["checks"] == [
         {"check": "backup.age", "host": "db", "counts": {"ok": 1, "warning": 1, "unknown": 1, "critical": 1}}

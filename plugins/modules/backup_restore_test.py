@@ -313,12 +313,18 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "timeout": {"type": "int", "default": 0},
         "scratch_prefix": {"type": "str", "default": "careops_restore"},
         "maintenance_database": {"type": "str", "default": "postgres"},
+        **_restore_login_spec(),
+        "now": {"type": "str"},
+    }
+
+
+def _restore_login_spec() -> dict[str, dict[str, Any]]:
+    return {
         "restore_login_host": {"type": "str"},
         "restore_login_port": {"type": "int"},
         "restore_login_user": {"type": "str"},
         "restore_login_password": {"type": "str", "no_log": True},
         "restore_login_unix_socket": {"type": "path"},
-        "now": {"type": "str"},
     }
 
 

@@ -536,7 +536,7 @@ def test_a_living_test_is_left_alone(
 
 def test_sigterm_drops_the_scratch_database(slow: subprocess.Popen[str], source: Server) -> None:
     slow.send_signal(signal.SIGTERM)
-    output, _ = slow.communicate(timeout=60)
+    output, _errors = slow.communicate(timeout=60)
     result = json.loads(output.splitlines()[-1])
     assert "Interrupted by SIGTERM" in result["msg"]
     assert findings_of(result, "backup.age")

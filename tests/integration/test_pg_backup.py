@@ -162,7 +162,7 @@ def test_a_living_run_is_left_alone(
 
 def test_sigterm_cleans_up(stuck: subprocess.Popen[str], tmp_path: Path) -> None:
     stuck.send_signal(signal.SIGTERM)
-    output, _ = stuck.communicate(timeout=30)
+    output, _errors = stuck.communicate(timeout=30)
     result = json.loads(output.splitlines()[-1])
     assert "Interrupted by SIGTERM" in result["msg"]
     assert [path.name for path in tmp_path.iterdir()] == [f".{DATABASE}.lock"]

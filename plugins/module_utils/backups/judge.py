@@ -96,7 +96,7 @@ def missing_days(created: Sequence[datetime], *, now: datetime, days: int, zone:
 def judge_age(found: Sequence[Found], policy: Policy, now: datetime) -> list[Finding]:
     """Age of the newest good backup: what would be lost if the database were lost now."""
     newest = newest_good(found)
-    if newest is None or newest.created is None:
+    if newest is None or newest.created is None or not (policy.age_warning_hours or policy.age_critical_hours):
         return []
     hours = (now - newest.created) / timedelta(hours=1)
     subject, made = policy.database, f"{newest.path} was made at {to_text(newest.created)}"

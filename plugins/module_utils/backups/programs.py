@@ -62,6 +62,21 @@ def started(
     environment: added to that of this process. deadline: seconds until it is stopped, 0 for never.
     inherit: file descriptors it gets too. Raises MaintenanceError where it is missing or does not end in time.
     """
+    process = _start(argv, environment, stdout, stderr, inherit)
+    try:
+        with _deadline(process, argv[0], deadline):
+            yield process
+    finally:
+        _stop(process)
+
+
+def _start(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    stdout: int,
+    stderr: Union[int, IO[bytes]],
+    inherit: Sequence[int],
+) -> subprocess.Popen[bytes]:
     libc = ctypes.CDLL(None)
     parent = os.getpid()
 
@@ -71,7 +86,7 @@ def started(
             os._exit(1)
 
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             list(argv),
             env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "", **environment},
             stdin=subprocess.DEVNULL,
@@ -87,11 +102,6 @@ def started(
         ) from None
     except PermissionError:
         raise MaintenanceError(f"The program {argv[0]} may not be executed by this account.") from None
-    try:
-        with _deadline(process, argv[0], deadline):
-            yield process
-    finally:
-        _stop(process)
 
 
 @contextlib.contextmanager

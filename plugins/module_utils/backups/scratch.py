@@ -78,17 +78,20 @@ class ScratchServer:
         ours = [name for name, comment in rows if pattern.fullmatch(name) and (not comment or OWNER in comment)]
         return [name for name in ours if self._lock(name)]
 
-    def create(self, archive: Archive, *, now: datetime, source: str) -> str:
-        """A new, empty database with the archive's encoding, and its locale where the server has it."""
+    def reserve(self, *, now: datetime) -> str:
+        """A name that no database has, locked for us. Raises MaintenanceError."""
         stamp = now.astimezone(timezone.utc).strftime("%Y%m%dt%H%M%Sz")
         name = f"{self.prefix}_{stamp}_{secrets.token_hex(4)}"
         if self._fetch("SELECT 1 FROM pg_database WHERE datname = %s", [name]) or not self._lock(name):
             raise MaintenanceError(f"The scratch database {name} is there already; restore refused: start again.")
+        return name
+
+    def create(self, name: str, archive: Archive, *, now: datetime, source: str) -> None:
+        """A new, empty database with the archive's encoding, and its locale where the server has it."""
         self._create(name, archive)
         comment = {"owner": OWNER, "created": to_text(now), "host": socket.gethostname(), "pid": os.getpid()}
         self._execute("REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
         self._execute("COMMENT ON DATABASE {} IS %s", name, [json.dumps({**comment, "backup": source})])
-        return name
 
     def drop(self, name: str) -> None:
         """Drops the scratch database, whoever is connected to it. On a new session where this one is broken."""

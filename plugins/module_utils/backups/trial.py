@@ -200,9 +200,10 @@ class _Trial:
     def run(self) -> None:
         """Restores, verifies, and drops the scratch database whatever happens."""
         path, seconds = self.backup.path, {}
+        name = self.server.reserve(now=self.now)
         begun = time.monotonic()
-        name = self.server.create(self.archive, now=self.now, source=path)
         try:
+            self.server.create(name, self.archive, now=self.now, source=path)
             reason = restore_into(
                 self.program, path, name, spec=self.server.spec, jobs=self.policy.jobs, timeout=self.policy.timeout
             )

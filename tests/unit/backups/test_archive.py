@@ -61,7 +61,7 @@ def test_intact_archive_is_read(
 
 def test_what_python_cannot_inflate_is_still_measured(put: Callable[[bytes], str]) -> None:
     path = put(archive(TABLES, version=(1, 15), compression=ZSTD))
-    reading, damage, _ = read_through(path)
+    reading, damage, _sha256 = read_through(path)
     assert damage is None
     assert reading is not None
     assert reading.inflated is False
@@ -116,7 +116,7 @@ def test_missing_member_is_named(put: Callable[[bytes], str]) -> None:
     with pytest.raises(Damage, match=r"misses the data of public\.empty") as caught:
         look(path)
     assert caught.value.kind == "missing_member"
-    reading, damage, _ = read_through(path)
+    reading, damage, _sha256 = read_through(path)
     assert reading is None
     assert damage is not None
     assert damage.kind == "missing_member"
@@ -129,7 +129,7 @@ def test_flipped_bits_in_the_data_need_the_full_reading(put: Callable[[bytes], s
     end = content.index(b"\\.\n\n\n") if compression == NONE else START + 200
     path = put(flipped(content, end))
     look(path)
-    reading, damage, _ = read_through(path)
+    reading, damage, _sha256 = read_through(path)
     assert reading is None
     assert damage is not None
     assert damage.kind == "corrupt"
@@ -142,18 +142,18 @@ def test_every_truncation_is_seen_by_the_quick_look(
     put: Callable[[bytes], str], compression: int, placed: bool
 ) -> None:
     content = archive([Table("a", ["1", "2"]), Table("b", ["3"])], compression=compression, placed=placed)
-    for length in range(len(content)):
+    for length in [*range(0, len(content) - 60, 3), *range(len(content) - 60, len(content))]:
         path = put(content[:length])
         with pytest.raises(Damage):
             look(path)
-        _, damage, _ = read_through(path)
+        _reading, damage, _sha256 = read_through(path)
         assert damage is not None, length
 
 
 def test_no_mutated_byte_ends_in_another_exception(put: Callable[[bytes], str]) -> None:
-    content = archive([Table("a", ["1", "2"]), Table("b", ["3"])], version=(1, 16))
+    content = archive([Table("a", ["1", "2"])], version=(1, 16))
     for position in range(len(content)):
-        for value in (0x00, 0x01, 0x7F, 0xFF):
+        for value in (0x00, 0x7F, 0xFF):
             path = put(content[:position] + bytes([value]) + content[position + 1 :])
             read_through(path)
             try:

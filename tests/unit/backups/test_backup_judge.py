@@ -83,6 +83,11 @@ def test_age_is_that_of_the_newest_good_one() -> None:
     assert (finding.status, finding.value) == ("warning", 30.0)
 
 
+def test_age_is_not_judged_without_thresholds() -> None:
+    without = policy.Policy.from_params(params(age_warning_hours=0.0, age_critical_hours=0.0))
+    assert judge.judge_age([found(NOW + timedelta(days=1))], without, NOW) == []
+
+
 def test_a_file_older_than_its_backup_is_doubted() -> None:
     backup = replace(found(NOW - timedelta(hours=1)), modified=NOW - timedelta(hours=6))
     (finding,) = judge.judge_age([backup], POLICY, NOW)

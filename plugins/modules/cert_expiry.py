@@ -200,7 +200,7 @@ details:
   returned: success
   contains:
     files:
-      description: Files that were opened.
+      description: Files that were looked into.
       type: int
       returned: always
     endpoints:

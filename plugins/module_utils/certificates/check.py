@@ -71,11 +71,11 @@ def _hold_name(name: str) -> None:
 
 
 def check(policy: Policy, *, now: datetime) -> Outcome:
-    """Looks at everything the policy names. Raises MaintenanceError."""
+    """Looks at everything the policy names, and judges it. Raises MaintenanceError."""
     policy.check()
     library.require_cryptography()
-    gathered = Gathered()
     candidates, problems = expand(policy.sources, exclude=policy.exclude)
+    gathered = Gathered()
     gathered.add_problems(problems)
     # Processes first: they must be started before there are threads.
     _scan_files(gathered, candidates, workers=policy.workers)
@@ -85,18 +85,19 @@ def check(policy: Policy, *, now: datetime) -> Outcome:
         presented = fetch_all(policy.endpoints, timeout=policy.timeout)
         _take_presented(gathered, presented, first_source=len(policy.sources))
     _note_empty_sources(gathered, policy.sources)
-    judge = report.Judge(
+    return _judge(gathered, policy, now=now, files=len({candidate.path for candidate in candidates}))
+
+
+def _judge(gathered: Gathered, policy: Policy, *, now: datetime, files: int) -> Outcome:
+    dates, left_out = report.Judge(
         gathered,
         thresholds=policy.thresholds,
         now=now.timestamp(),
         healthy=policy.healthy,
         served=frozenset(endpoint.label for endpoint in policy.endpoints),
-    )
-    dates, left_out = judge.dates()
-    files = len({candidate.path for candidate in candidates})
-    looked_at = f"{files:,} files and {len(policy.endpoints):,} endpoints"
+    ).dates()
     findings = [
-        *report.readable(gathered, looked_at=looked_at),
+        *report.readable(gathered, looked_at=f"{files:,} files and {len(policy.endpoints):,} endpoints"),
         *dates,
         *expectations.keys_beside(gathered, healthy=policy.healthy),
         *expectations.named_keys(gathered, policy.sources),

@@ -458,6 +458,21 @@ def test_bad_input_is_one_clear_message(
     assert source.execute(SCRATCH) == []
 
 
+def test_what_postgresql_refuses_is_one_sentence(
+    source: Server, prove: Callable[..., dict[str, Any]], restorer: str
+) -> None:
+    # A leftover of somebody else's, which this role may be a member of but not drop while it is a template.
+    name = "careops_restore_20260301t020000z_0123abcd"
+    source.execute(f"CREATE DATABASE {name} OWNER restorer IS_TEMPLATE true")
+    try:
+        result = prove(restore_login_user=restorer, restore_login_password=PASSWORD)
+        assert result["msg"].startswith("PostgreSQL refused what was asked of it: cannot drop a template database")
+        assert findings_of(result, "backup.age")
+    finally:
+        source.execute(f"ALTER DATABASE {name} IS_TEMPLATE false")
+        source.execute(f"DROP DATABASE {name}")
+
+
 def test_missing_psycopg2_names_the_package(prove: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     (tmp_path / "psycopg2.py").write_text("raise ImportError('not here')\n")
     result = prove(popen={"cwd": str(tmp_path)})

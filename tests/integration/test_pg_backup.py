@@ -153,6 +153,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(
 def test_a_living_run_is_left_alone(
     stuck: subprocess.Popen[str], backup: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
+    assert [action["action"] for action in backup(now=NIGHT.format(2), check=True)["actions"]] == ["backup"]
     result = backup(now=NIGHT.format(2))
     assert result["failed"] is True
     assert f"Another backup of {DATABASE}" in result["msg"]

@@ -144,8 +144,8 @@ def locked(directory: str, database: str) -> Iterator[int]:
     A program that inherits the descriptor holds the lock as long as it lives, also when we are killed.
     Raises MaintenanceError where another process has it.
     """
-    path = os.path.join(directory, f".{quote(database, safe='')}.lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(_lock_path(directory, database), flags, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -159,3 +159,22 @@ def locked(directory: str, database: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def is_locked(directory: str, database: str) -> bool:
+    """Whether another process has that right now. Raises OSError where the lock may not be looked at."""
+    try:
+        descriptor = os.open(_lock_path(directory, database), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _lock_path(directory: str, database: str) -> str:
+    return os.path.join(directory, f".{quote(database, safe='')}.lock")

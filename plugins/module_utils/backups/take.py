@@ -21,7 +21,7 @@ from ..glue import Outcome
 from ..postgres.connection import ConnectionSpec, connect, tool_path
 from .access import why_not
 from .blocks import read_through
-from .folder import PARTIAL, Kept, Naming, kept_backups, leftovers, locked, removable, remove_backup
+from .folder import PARTIAL, Kept, Naming, is_locked, kept_backups, leftovers, locked, removable, remove_backup
 from .log import Log
 from .programs import how_it_ended, interruptible, run_to_its_end
 from .sidecar import CHECKSUM, MANIFEST, Manifest, checksum_line, read_checksum
@@ -54,22 +54,12 @@ def back_up(order: Order, *, now: datetime, check_mode: bool) -> Outcome:
     if problem:
         raise MaintenanceError(problem)
     os.umask(0o077)
-    try:
-        with interruptible():
-            if check_mode:
-                _work(order, log, now=now, check_mode=True, lock=-1)
-            else:
-                with locked(order.directory, order.database) as lock:
-                    _work(order, log, now=now, check_mode=False, lock=lock)
-    except MaintenanceError as error:
-        error.findings, error.actions = log.findings, log.actions
-        raise
-    except OSError as error:
-        raise MaintenanceError(
-            f"Writing to {order.directory} failed: {error.strerror} ({error.filename}); see to the folder and retry.",
-            findings=log.findings,
-            actions=log.actions,
-        ) from None
+    with log.told(), interruptible():
+        if check_mode:
+            _work(order, log, now=now, check_mode=True, lock=-1)
+        else:
+            with locked(order.directory, order.database) as lock:
+                _work(order, log, now=now, check_mode=False, lock=lock)
     return Outcome(log.findings, log.actions, log.details)
 
 
@@ -108,6 +98,9 @@ def _recent(order: Order, kept: list[Kept], *, now: datetime, path: str) -> tupl
 
 
 def _sweep(order: Order, log: Log, *, check_mode: bool) -> None:
+    if check_mode and is_locked(order.directory, order.database):
+        # What is there is being written.
+        return
     for path in leftovers(order.directory, order.naming):
         size = os.stat(path).st_size
         if not check_mode:

@@ -35,14 +35,10 @@ _EXPANSION = 6
 def prove_backups(policy: Policy, *, now: datetime, check_mode: bool) -> Outcome:
     """Judges the backups and restores one. Raises MaintenanceError, with what was seen until then."""
     log = Log(details={"backups": [], "restored": "", "recovery_seconds": 0.0, "recovery_point_hours": 0.0, "rows": {}})
-    try:
-        with interruptible():
-            found = _examine(policy, log, now=now)
-            if policy.restore != "none":
-                _restore_stage(policy, log, found, now=now, check_mode=check_mode)
-    except MaintenanceError as error:
-        error.findings, error.actions = log.findings, log.actions
-        raise
+    with log.told(), interruptible():
+        found = _examine(policy, log, now=now)
+        if policy.restore != "none":
+            _restore_stage(policy, log, found, now=now, check_mode=check_mode)
     return Outcome(log.findings, log.actions, log.details)
 
 

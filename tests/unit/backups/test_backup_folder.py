@@ -100,7 +100,9 @@ def test_what_is_kept_is_looked_at(tmp_path: Path) -> None:
 
 
 def test_two_runs_never_write_at_a_time(tmp_path: Path) -> None:
+    assert not folder.is_locked(str(tmp_path), "clinic")
     with folder.locked(str(tmp_path), "clinic"):
+        assert folder.is_locked(str(tmp_path), "clinic")
         with (
             pytest.raises(MaintenanceError, match=r"Another backup of clinic .* is running"),
             folder.locked(str(tmp_path), "clinic"),
@@ -110,3 +112,4 @@ def test_two_runs_never_write_at_a_time(tmp_path: Path) -> None:
             pass
     with folder.locked(str(tmp_path), "clinic"):
         pass
+    assert not folder.is_locked(str(tmp_path), "clinic")

@@ -8,24 +8,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Optional, Union
 
 from ..errors import MaintenanceError
 from ..findings import Action, Finding
 from ..glue import Outcome
-from . import account, catalog, cluster, integrity, judge, statements
+from . import account, catalog, cluster, integrity, judge, sessions, statements
 from .connection import ConnectionFailed, ConnectionSpec, connect, psycopg2
 from .model import Bloat, Database, Index, Policy, Table
-from .plan import plan_indexes, plan_leftovers, plan_tables, version_text
+from .plan import Job, plan_indexes, plan_leftovers, plan_tables, version_text
 from .work import Done, Limits, Workers
-
-# Sessions by which a run knows those of an earlier one.
-APPLICATION = "careops_maintenance"
-WORKER = "careops_maintenance_worker"
-# Advisory lock of a run, in every database it works on: "care", then this module's number.
-LOCK = (0x63617265, 1)
 
 
 @dataclass(frozen=True)
@@ -101,7 +95,7 @@ def _database_error() -> Any:
 
 @contextmanager
 def _session(request: Request, database: str) -> Iterator[Any]:
-    connection = connect(request.spec, database, application=APPLICATION)
+    connection = connect(request.spec, database, application=sessions.APPLICATION)
     try:
         yield connection
     finally:
@@ -110,15 +104,15 @@ def _session(request: Request, database: str) -> Iterator[Any]:
 
 def _one_database(request: Request, name: str, progress: _Progress) -> None:
     try:
-        connection = connect(request.spec, name, application=APPLICATION)
+        connection = connect(request.spec, name, application=sessions.APPLICATION)
     except ConnectionFailed as error:
         if request.databases:
             raise
         # One of "all databases" may be closed to this role; the others are not to suffer for it.
         progress.findings.append(Finding("postgres.maintenance", name, "critical", str(error)))
         return
+    run = _Run(request, name, connection, progress)
     try:
-        run = _Run(request, name, connection, progress)
         if request.mode != "maintain" or request.check_mode:
             run.look()
         elif request.act_on is None or name in request.act_on:
@@ -126,7 +120,7 @@ def _one_database(request: Request, name: str, progress: _Progress) -> None:
         else:
             run.report(run.observe())
     finally:
-        connection.close()
+        run.connection.close()
 
 
 class _Run:
@@ -156,45 +150,60 @@ class _Run:
             self.report(state)
 
     def act(self) -> None:
-        """Plans and does it. Indexes are judged after the VACUUM, which changes what is known of them."""
-        self._take_lock()
-        stopped = self._stop_orphans()
-        self.progress.actions += stopped
-        policy = self.request.policy
+        """Plans and does it."""
+        sessions.take_lock(self.connection, self.name)
+        self.progress.actions += sessions.stop_orphans(self.connection, self.name)
         state = self.observe()
         done: list[Done] = []
         workers = Workers(
-            connect=lambda: connect(self.request.spec, self.name, application=WORKER),
+            connect=lambda: connect(self.request.spec, self.name, application=sessions.WORKER),
             clock=self.request.clock,
             limits=self.request.limits,
             version=state.version,
         )
         try:
-            jobs = [*plan_leftovers(state, policy), *plan_tables(state, policy, self.request.clock())]
-            # A parent reads its leaves, so it comes when they are done.
-            for stage in (False, True):
-                done += workers.work([job for job in jobs if job.partitioned is stage])
-            if done:
-                state = self._observe_again(done)
-            done += workers.work(plan_indexes(state, policy))
-            if any(result.job.verb == "reindex" for result in done):
-                state = self._observe_again(done)
-            leftovers = plan_leftovers(state, policy)
-            if leftovers and any(result.job.verb == "reindex" and result.outcome != "done" for result in done):
-                done += workers.work(leftovers)
-                state = self._observe_again(done)
+            state = self._work(workers, state, done)
         finally:
             workers.close()
             self.progress.actions += [account.finished(result, state) for result in done]
         self.progress.findings += judge.judge_work(self.name, done)
         self.report(state)
 
+    def _work(self, workers: Workers, state: Database, done: list[Done]) -> Database:
+        """Does the plan in its stages, each planned from what the one before it left; returns the last state."""
+        policy = self.request.policy
+        jobs = [*plan_leftovers(state, policy), *plan_tables(state, policy, self.request.clock())]
+        # A parent reads its leaves, so it comes when they are done.
+        for stage in (False, True):
+            done += workers.work([job for job in jobs if job.partitioned is stage])
+        if done:
+            # VACUUM changes what is known of the indexes.
+            state = self._observe_again(done)
+        done += workers.work(plan_indexes(state, policy))
+        if any(result.outcome != "skipped" for result in done):
+            workers.close()
+            state = self._observe_again(done, ended=True)
+            last = self._last_jobs(state, done)
+            if last:
+                done += workers.work(last)
+                state = self._observe_again(done)
+        return state
+
+    def _last_jobs(self, state: Database, done: Sequence[Done]) -> list[Job]:
+        """What the work itself made necessary: leftovers of a REINDEX that failed, dead rows in the catalogue."""
+        policy = replace(self.request.policy, always=False)
+        jobs = plan_tables(state, policy, self.request.clock())
+        tidy = [job for job in jobs if state.tables[job.table].catalog and not job.skip]
+        if any(result.job.verb == "reindex" and result.outcome != "done" for result in done):
+            return [*plan_leftovers(state, policy), *tidy]
+        return tidy
+
     def observe(self) -> Database:
         """The database as it is now."""
         policy = self.request.policy
         state = catalog.observe(
             self.connection,
-            own_application=APPLICATION,
+            own_application=sessions.APPLICATION,
             measured=self.measured,
             minimum=policy.bloat_min_bytes,
             suspicion=min(policy.index_bloat_percent, policy.critical_index_bloat_percent, policy.table_bloat_percent)
@@ -205,9 +214,14 @@ class _Run:
         self.measured = {thing.oid: thing.bloat for thing in things if thing.bloat.source == "pgstattuple"}
         return state
 
-    def _observe_again(self, done: Sequence[Done]) -> Database:
-        if self.connection.closed:
-            self.connection = connect(self.request.spec, self.name, application=APPLICATION)
+    def _observe_again(self, done: Sequence[Done], *, ended: bool = False) -> Database:
+        try:
+            cluster.rows_of(self.connection, "SELECT 1")
+        except psycopg2.Error:
+            self.connection = connect(self.request.spec, self.name, application=sessions.APPLICATION)
+            sessions.take_lock(self.connection, self.name)
+        if ended:
+            sessions.wait_for_end(self.connection)
         touched = {result.job.table for result in done}
         version = int(cluster.rows_of(self.connection, "SHOW server_version_num")[0][0])
         if version < 150000:
@@ -226,37 +240,6 @@ class _Run:
         self.progress.findings += judge.judge_database(state, request.policy, request.clock())
         self.progress.findings += integrity.check(self.connection, state, request.policy, asked=request.integrity)
         self.progress.databases.append(account.database_details(state, request.top))
-
-    def _take_lock(self) -> None:
-        if cluster.rows_of(self.connection, "SELECT pg_try_advisory_lock(%s, %s)", LOCK)[0][0]:
-            return
-        holders = cluster.rows_of(
-            self.connection,
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND granted"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-            LOCK,
-        )
-        pid = holders[0][0] if holders else "unknown"
-        raise MaintenanceError(
-            f"Another run of pg_maintenance is at work on database {self.name} (pid {pid} of the server): wait for its "
-            "end, or end that session."
-        )
-
-    def _stop_orphans(self) -> list[Action]:
-        """Ends sessions of a run that was killed: whoever holds the lock is the only run there is."""
-        query = (
-            "SELECT pid, coalesce(query, '') FROM pg_stat_activity"
-            " WHERE application_name = %s AND datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        actions = []
-        for pid, text in cluster.rows_of(self.connection, query, (WORKER,)):
-            cluster.rows_of(self.connection, "SELECT pg_terminate_backend(%s)", (pid,))
-            reason = f"left behind by a run that was killed: {' '.join(text.split())[:200]}"
-            actions.append(Action("terminate", f"{self.name} pid {pid}", True, "done", reason=reason))
-        patience = time.monotonic() + 10
-        while actions and cluster.rows_of(self.connection, query, (WORKER,)) and time.monotonic() < patience:
-            time.sleep(0.1)
-        return actions
 
 
 def _require_tables(request: Request, databases: Sequence[str]) -> None:

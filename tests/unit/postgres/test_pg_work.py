@@ -45,9 +45,9 @@ class Script:
         self.busy: set[int] = set()
         self.overlaps = 0
         self.guard = threading.Lock()
-        monkeypatch.setattr(worker.statements, "prepare", lambda connection, **_: None)
-        monkeypatch.setattr(worker.statements, "run", self.run)
-        monkeypatch.setattr(worker.statements, "who_holds", lambda connection, job: "pid 7 (anna)")
+        monkeypatch.setattr(statements, "prepare", lambda connection, **_: None)
+        monkeypatch.setattr(statements, "run", self.run)
+        monkeypatch.setattr(statements, "who_holds", lambda connection, job: "pid 7 (anna)")
 
     def run(self, connection: Connection, job: Job, **_: Any) -> str:
         with self.guard:

@@ -227,6 +227,8 @@ class Wrecker:
         raise MaintenanceError(f"The open transaction could not be made: see {log}.")
 
     def _close_way(self) -> None:
+        if shutil.which("ssh") is None:
+            raise MaintenanceError("The break unreachable_host needs the program ssh: install openssh-client.")
         write_atomic(
             self.layout.unreachable, b"The inventory leads to a closed port while this file exists.\n", mode=0o644
         )

@@ -11,7 +11,7 @@ Usage: server.py CONFIGURATION, a JSON file {"port", "account": [uid, gid] | nul
 from __future__ import annotations
 
 import contextlib
-import encodings.idna  # noqa: F401  needed for names, and out of reach once root is given up
+import importlib
 import json
 import os
 import ssl
@@ -73,12 +73,12 @@ def load(sites: list[dict[str, typing.Any]]) -> ssl.SSLContext:
         try:
             context = context_of(site)
         except (OSError, ssl.SSLError) as error:
-            print(f"{site['certificate']} cannot be served: {error}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{site['certificate']} cannot be served: {error}\n")
             continue
         first = first or context
         by_host.update(dict.fromkeys(site["hosts"], context))
     if first is None:
-        sys.exit("no site can be served")
+        raise SystemExit("no site can be served")
 
     def choose(connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
         parent = "*." + (name or "").partition(".")[2]
@@ -94,6 +94,8 @@ def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as stream:
         configuration = json.load(stream)
     server = Endpoint(configuration["port"], load(configuration["sites"]))
+    # Python looks for it when the first name is asked for; without root it may be out of reach.
+    importlib.import_module("encodings.idna")
     if configuration["account"]:
         # The keys are in memory now; nothing further needs root.
         uid, gid = configuration["account"]

@@ -155,6 +155,22 @@ def test_partitioned_parents_are_analysed_once(any_server: postgres.Server, any_
     assert maintain(any_server, any_clinic)["actions"] == []
 
 
+def test_what_the_work_does_to_the_catalogue_is_no_work_for_the_next_run(
+    any_server: postgres.Server, any_clinic: str
+) -> None:
+    any_server.execute(
+        "DO $$ BEGIN FOR n IN 1..150 LOOP"
+        " EXECUTE format('CREATE TABLE t%s (a int PRIMARY KEY, b int, c text)', n);"
+        " EXECUTE format('INSERT INTO t%s VALUES (1, 2, 3)', n);"
+        " END LOOP; END $$",
+        any_clinic,
+    )
+    limits: dict[str, Any] = {"dead_rows_min": 100, "changed_rows_min": 100, "inserted_rows_min": 100}
+    first = maintain(any_server, any_clinic, **limits)
+    assert ("analyze", "public.t150", "done") in actions(first)
+    assert maintain(any_server, any_clinic, **limits)["actions"] == []
+
+
 def test_dead_rows_in_toast_count(any_server: postgres.Server, any_clinic: str) -> None:
     any_server.execute(
         "CREATE TABLE letters (id int, body text); ALTER TABLE letters ALTER body SET STORAGE EXTERNAL;"

@@ -13,6 +13,8 @@ from .model import KIND_PARTITIONED, Blocker, Database, Policy, Table
 
 # A table this small is read as a whole whatever its visibility map says.
 VISIBILITY_PAGES = 1280
+# The table of the statistics has none of its own: ANALYZE passes it over without a word.
+NEVER_ANALYZED = ("pg_statistic",)
 # Analysing a parent analyses its leaves after it, up to this much later.
 PARENT_SLACK = timedelta(hours=1)
 
@@ -55,6 +57,8 @@ def analyze_needs(table: Table, database: Database, policy: Policy, now: datetim
     """Why this table needs an ANALYZE; empty where it does not."""
     if table.kind == KIND_PARTITIONED:
         return _parent_needs(table, database, policy, now)
+    if table.catalog and table.name in NEVER_ANALYZED:
+        return []
     # The catalogue is analysed when a server is made, which leaves no date.
     if table.analyzed is None and table.size > 0 and not table.catalog:
         return [Need("never", "it was never analysed")]

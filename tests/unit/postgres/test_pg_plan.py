@@ -114,6 +114,8 @@ def verbs(jobs: list[plan.Job]) -> list[tuple[str, str]]:
         ({"dead": 20_000, "changed": 20_000}, "vacuum_analyze"),
         ({"schema": "pg_catalog", "analyzed": None}, None),
         ({"schema": "pg_catalog", "dead": 20_000, "permitted": False}, None),
+        ({"schema": "pg_catalog", "name": "pg_attribute", "changed": 50_000}, "analyze"),
+        ({"schema": "pg_catalog", "name": "pg_statistic", "changed": 50_000}, None),
     ],
 )
 def test_each_rule_of_need(changes: dict[str, Any], verb: str | None) -> None:

@@ -50,7 +50,7 @@ def fill(server: postgres.Server, *, rows: int) -> None:
     for number in range(TABLES):
         server.execute(
             f"CREATE TABLE visits_{number} (id bigint PRIMARY KEY, patient int NOT NULL, at timestamptz, note text);"
-            f"INSERT INTO visits_{number} SELECT g, (g * 7919) % 20000, now() - g * interval '1 minute',"
+            f"INSERT INTO visits_{number} SELECT g, (g::bigint * 7919) % 20000, now() - g * interval '1 minute',"
             f" md5(g::text) || md5((g + 1)::text) FROM generate_series(1, {rows}) g;"
             f"CREATE INDEX ON visits_{number} (patient); CREATE INDEX ON visits_{number} (note)",
             "clinic",

@@ -35,8 +35,9 @@ WHERE a.pid <> pg_backend_pid() AND a.pid IN (
 _OLD_TRANSACTIONS = """
 SELECT a.pid, coalesce(a.usename, '?'), a.application_name, a.state, a.backend_type
 FROM pg_stat_activity a
-WHERE a.pid <> pg_backend_pid() AND a.datname = current_database()
-  AND a.xact_start < clock_timestamp() - interval '1 second'
+WHERE a.pid <> pg_backend_pid() AND a.datname = current_database() AND a.backend_type = 'client backend'
+  AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND NOT starts_with(a.application_name, 'careops_')
+  AND a.xact_start < clock_timestamp() - %s * interval '1 second'
 ORDER BY a.xact_start LIMIT 3
 """
 
@@ -98,14 +99,26 @@ def sentence(error: Any) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+def old_transactions(connection: Any, *, seconds: float) -> str:
+    """Transactions of others that are older than that, by name; REINDEX CONCURRENTLY waits for them to end."""
+    try:
+        return _named(rows_of(connection, _OLD_TRANSACTIONS, (seconds,)))
+    except psycopg2.Error:
+        return ""
+
+
 def who_holds(connection: Any, job: Job) -> str:
     """The sessions in the way of the job, by name; empty where they are gone again."""
     try:
-        rows = rows_of(connection, _HOLDERS, (job.table,))
-        if not rows and job.verb in ("reindex", "drop_index"):
-            rows = rows_of(connection, _OLD_TRANSACTIONS)
+        holders = _named(rows_of(connection, _HOLDERS, (job.table,)))
     except psycopg2.Error:
         return ""
+    if not holders and job.verb in ("reindex", "drop_index"):
+        return old_transactions(connection, seconds=1)
+    return holders
+
+
+def _named(rows: list[tuple[Any, ...]]) -> str:
     return ", ".join(
         f"pid {pid} ({user}{', ' + application if application else ''}, {state or backend})"
         for pid, user, application, state, backend in rows

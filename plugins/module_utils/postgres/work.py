@@ -84,7 +84,7 @@ class Workers:
         if count:
             try:
                 with ThreadPoolExecutor(count) as pool:
-                    for running in [pool.submit(self._serve) for _ in range(count)]:
+                    for running in [pool.submit(self._serve) for _worker in range(count)]:
                         running.result()
             except BaseException:
                 self.cancel()
@@ -162,6 +162,10 @@ class Workers:
         """The job's end, or None where it should be tried again later."""
         if self.limits.deadline is not None and self.clock() >= self.limits.deadline:
             return Done(job, "skipped", "the deadline has passed; nothing more is started", 0.0)
+        if job.verb == "reindex" and job.concurrently:
+            waiting = statements.old_transactions(connection, seconds=self.limits.reindex_wait)
+            if waiting:
+                return Done(job, "skipped", f"it would wait for older transactions: {waiting}", 0.0)
         patience = self.limits.lock_timeout
         if job.concurrently:
             # It waits for older transactions, and meanwhile keeps no one from reading or writing.

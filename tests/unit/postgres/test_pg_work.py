@@ -47,6 +47,8 @@ class Script:
         self.guard = threading.Lock()
         monkeypatch.setattr(statements, "prepare", lambda connection, **_: None)
         monkeypatch.setattr(statements, "run", self.run)
+        self.waiting = ""
+        monkeypatch.setattr(statements, "old_transactions", lambda connection, seconds: self.waiting)
         monkeypatch.setattr(statements, "who_holds", lambda connection, job: "pid 7 (anna)")
 
     def run(self, connection: Connection, job: Job, **_: Any) -> str:
@@ -116,6 +118,16 @@ def test_a_table_that_stays_locked_is_skipped_and_its_holder_named(monkeypatch: 
     done = workers(jobs=1).work([job(1), job(2)])
     assert outcomes(done) == {"t1": "skipped", "t2": "done"}
     assert "pid 7 (anna)" in done[-1].reason
+
+
+def test_reindex_does_not_queue_behind_old_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script(monkeypatch)
+    script.waiting = "pid 7 (anna)"
+    (done,) = workers().work([job(1, verb="reindex", concurrently=True)])
+    assert (done.outcome, script.ran) == ("skipped", [])
+    assert "pid 7 (anna)" in done.reason
+    (done,) = workers().work([job(1, verb="reindex")])
+    assert done.outcome == "done"
 
 
 def test_a_warning_of_the_server_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import time
@@ -59,6 +60,16 @@ def test_a_dead_server_and_a_dead_endpoint_are_started_again(estate: Estate) -> 
     wait_until(lambda: not estate.processes())
     again = estate.module()
     assert [action["target"] for action in again["actions"]] == ["database", "TLS endpoint"]
+    assert len(estate.processes()) == 2
+
+
+def test_a_folder_deleted_under_its_processes_is_no_hindrance(estate: Estate) -> None:
+    estate.module()
+    shutil.rmtree(estate.root)
+    old = estate.processes()
+    assert len(old) == 2
+    estate.module()
+    assert not set(old) & set(estate.processes())
     assert len(estate.processes()) == 2
 
 

@@ -131,13 +131,17 @@ class Estate:
         return "; ".join(self.wrecker.damage())
 
     def _programs_due(self) -> str:
-        return "" if self.cluster.programs_ready() else "the database's account has none that it can run"
+        if not os.path.lexists(self.layout.path("postgresql")):
+            return "there are none yet"
+        return "" if self.cluster.programs_ready() else "the database's account cannot run those that are there"
 
     def _cluster_due(self) -> str:
         return "" if self.cluster.exists() else "there is none"
 
     def _create_cluster(self) -> None:
         layout.require_space(self.layout, self.rows)
+        # Somebody may have deleted the folder under a running server.
+        self.cluster.stop()
         self.cluster.create()
 
     def _server_due(self) -> str:

@@ -324,3 +324,17 @@ def test_a_dead_channel_is_a_finding_of_the_record_and_no_more(platform: Platfor
     assert run.status == 0, run.output
     assert {row["check"] for row in platform.record()["attention"]} == {"notice.delivery"}
     assert "/hook" not in run.output
+
+
+def test_a_records_host_that_answers_but_takes_no_file_fails_the_run_closed(platform: Platform) -> None:
+    # A connection that can ask, but has nowhere to put files: Ansible calls that unreachable.
+    platform.records = {"ansible_remote_tmp": "/proc/nowhere"}
+    platform.variables = {"run_open_needs_records_host": False}
+    run = platform.run("quiet")
+    assert run.status != 0
+    assert closed(platform)
+    assert procedures(platform.record())[("quiet", "a")] == "ok"
+    platform.records = {}
+    again = platform.run("quiet")
+    assert again.status == 0, again.output
+    assert len(list(platform.delivered.glob("*/record.json"))) == 2

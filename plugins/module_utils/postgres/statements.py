@@ -36,7 +36,8 @@ _OLD_TRANSACTIONS = """
 SELECT a.pid, coalesce(a.usename, '?'), a.application_name, a.state, a.backend_type
 FROM pg_stat_activity a
 WHERE a.pid <> pg_backend_pid() AND a.datname = current_database() AND a.backend_type = 'client backend'
-  AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND NOT starts_with(a.application_name, 'careops_')
+  AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)
+  AND NOT starts_with(a.application_name, 'careops_maintenance')
   AND a.xact_start < clock_timestamp() - %s * interval '1 second'
 ORDER BY a.xact_start LIMIT 3
 """

@@ -137,7 +137,11 @@ def tasks_in(content: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "plugins").rglob("*.py")), ids=lambda path: path.name)
 def test_files_stay_readable(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 400
+    # What a module says of itself is no code.
+    code = re.sub(
+        r'^(DOCUMENTATION|EXAMPLES|RETURN) = r"""$.*?^"""$', "", path.read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+    assert len(code.splitlines()) <= (150 if path.parent.name == "modules" else 300)
 
 
 # Roles
@@ -193,7 +197,8 @@ def test_every_entry_point_has_the_same_inputs(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_role_inputs_get_no_second_default(role: str) -> None:
-    pattern = re.compile(rf"(?<!_)\b{role}_\w+\s*\|\s*(default|d)\(")
+    # An option that is left out where an input is empty is no second default.
+    pattern = re.compile(rf"(?<!_)\b{role}_\w+\s*\|\s*(default|d)\((?!omit\b)")
     folder = ROOT / "roles" / role
     for path in [*folder.rglob("*.yml"), *folder.rglob("*.j2")]:
         assert pattern.search(path.read_text()) is None, path

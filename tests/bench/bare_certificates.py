@@ -40,4 +40,4 @@ if __name__ == "__main__":
     paths = [entry.path for entry in os.scandir(sys.argv[1])]
     with multiprocessing.Pool(len(os.sched_getaffinity(0))) as pool:
         results = pool.map(read, paths, chunksize=250)
-    print(sum(len(found) for _, found in results))
+    print(sum(len(found) for _unused, found in results))

@@ -377,7 +377,7 @@ def test_endpoints_that_do_not_answer(folder: Path) -> None:
     with listening() as silent, listening() as rude, tls_server(folder, [make()]) as server:
 
         def hang_up() -> None:
-            connection, _ = rude.accept()
+            connection, _unused = rude.accept()
             connection.sendall(b"220 this is not TLS\r\n")
             connection.close()
 

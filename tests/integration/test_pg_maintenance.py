@@ -145,13 +145,13 @@ def test_partitioned_parents_are_analysed_once(any_server: postgres.Server, any_
         any_clinic,
     )
     result = maintain(any_server, any_clinic)
-    assert "public.events" in {target for _, target, outcome in actions(result) if outcome == "done"}
+    assert "public.events" in {target for _unused, target, outcome in actions(result) if outcome == "done"}
     inherited = "SELECT DISTINCT tablename FROM pg_stats WHERE tablename LIKE 'events%' AND inherited ORDER BY 1"
     assert any_server.execute(inherited, any_clinic) == [("events",), ("events_1",)]
     assert maintain(any_server, any_clinic)["actions"] == []
 
     any_server.execute("INSERT INTO events SELECT g, '2026-02-02' FROM generate_series(1, 5000) g", any_clinic)
-    assert "public.events" in {target for _, target, _ in actions(maintain(any_server, any_clinic))}
+    assert "public.events" in {target for _unused, target, _unused in actions(maintain(any_server, any_clinic))}
     assert maintain(any_server, any_clinic)["actions"] == []
 
 
@@ -189,7 +189,7 @@ def test_dead_rows_in_toast_count(any_server: postgres.Server, any_clinic: str) 
 def test_old_transaction_ids_are_frozen(any_server: postgres.Server, any_clinic: str) -> None:
     any_server.execute("CREATE TABLE old AS SELECT 1 AS x", any_clinic)
     connection = any_server.connect(any_clinic)
-    for _ in range(300):
+    for _unused in range(300):
         connection.cursor().execute("SELECT txid_current()")
     connection.close()
     options: dict[str, Any] = {"tables": ["old"], "freeze_age": 200, "operations": ["vacuum"]}
@@ -211,7 +211,7 @@ def test_names_that_need_quotes(any_server: postgres.Server, any_clinic: str) ->
         any_clinic,
     )
     result = maintain(any_server, any_clinic, when="always", tables=['Müll.Weird "Table"; DROP'])
-    assert [(action, outcome) for action, _, outcome in actions(result)] == [
+    assert [(action, outcome) for action, _unused, outcome in actions(result)] == [
         ("reindex", "done"),
         ("vacuum_analyze", "done"),
     ]
@@ -246,7 +246,7 @@ def test_a_killed_reindex_leaves_an_invalid_index_that_the_next_run_removes(
     holder.close()
     done = actions(result)
     assert {("drop_index", name, "done") for name in leftovers} <= set(done)
-    assert any(action == "terminate" for action, _, _ in done)
+    assert any(action == "terminate" for action, _unused, _unused in done)
     assert any_server.execute(invalid, any_clinic) == []
     assert workers_of(any_server, any_clinic) == []
     valid = "SELECT count(*) FROM pg_index WHERE indrelid = 'visits'::regclass AND indisvalid"
@@ -336,9 +336,9 @@ def test_a_connection_lost_in_the_middle_fails_its_table_only(pg: postgres.Serve
     holder = pg.connect(clinic, autocommit=False)
     holder.cursor().execute("LOCK TABLE visits IN SHARE UPDATE EXCLUSIVE MODE")
     process = modules.start_module("pg_maintenance", pg.options(databases=[clinic], lock_timeout=60))
-    ((pid, _),) = wait_for(lambda: [row for row in workers_of(pg, clinic) if row[1] == "Lock"])
+    ((pid, _unused),) = wait_for(lambda: [row for row in workers_of(pg, clinic) if row[1] == "Lock"])
     pg.execute(f"SELECT pg_terminate_backend({pid})")
-    output, _ = process.communicate(timeout=60)
+    output, _unused = process.communicate(timeout=60)
     holder.close()
     result = json.loads(output)
     modules.hold_against_contract(result)
@@ -421,7 +421,7 @@ def test_reindex_modes(pg: postgres.Server, clinic: str) -> None:
     names = "SELECT array_agg(indexrelid) FROM pg_index WHERE indrelid = 'visits'::regclass"
     before = pg.execute(names, clinic)
     offline = maintain(pg, clinic, reindex="offline")
-    assert {action for action, _, _ in actions(offline)} == {"reindex"}
+    assert {action for action, _unused, _unused in actions(offline)} == {"reindex"}
     assert pg.execute(names, clinic) == before, "rebuilt in place"
 
 
@@ -443,7 +443,7 @@ def test_what_holds_vacuum_back_is_named_and_nothing_is_tried_in_vain(
 
     second = maintain(any_server, any_clinic, operations=["vacuum"])
     assert not second["changed"]
-    ((_, outcome, reason),) = actions(second, "target", "outcome", "reason")
+    ((_unused, outcome, reason),) = actions(second, "target", "outcome", "reason")
     assert outcome == "skipped" and "forgotten report" in reason
 
     holder.close()
@@ -486,7 +486,7 @@ def test_nothing_starts_after_the_deadline(pg: postgres.Server, clinic: str) -> 
     pg.execute(VISITS.format(rows=2_000), clinic)
     before = catalogue(pg, clinic)
     result = maintain(pg, clinic, deadline="2026-03-01T02:00:00Z", now="2026-03-01T02:00:00Z")
-    assert [outcome for _, _, outcome in actions(result)] == ["skipped"]
+    assert [outcome for _unused, _unused, outcome in actions(result)] == ["skipped"]
     assert "deadline" in result["actions"][0]["reason"]
     assert catalogue(pg, clinic) == before
 

@@ -130,7 +130,7 @@ def test_a_run_is_told_by_mail_and_webhook_at_once(
 def test_the_signature_holds_for_the_body_and_the_time(chat: webhook.Receiver, run_directory: str) -> None:
     send([chat.options(signing_key=KEY, token=TOKEN)], path=run_directory)
     (post,) = chat.posts
-    moment, _, mac = post.headers["X-Careops-Signature"].removeprefix("t=").partition(",v1=")
+    moment, _unused, mac = post.headers["X-Careops-Signature"].removeprefix("t=").partition(",v1=")
     assert mac == hmac.new(KEY.encode(), f"{moment}.".encode() + post.body, hashlib.sha256).hexdigest()
     assert abs(time.time() - int(moment)) < 60
     assert post.headers["Authorization"] == f"Bearer {TOKEN}"

@@ -439,7 +439,7 @@ def test_odd_values_reach_apt_as_they_were_given(system: System) -> None:
     letters = "abz09 .-_+^$|?*{}();:#/%\\'~@!=<>&`äß"
     entries: list[str] = []
     while len(entries) < 40:
-        entry = "x" + "".join(chance.choice(letters) for _ in range(chance.randrange(1, 12))) + "x"
+        entry = "x" + "".join(chance.choice(letters) for _unused in range(chance.randrange(1, 12))) + "x"
         with contextlib.suppress(re.error):
             re.compile(entry)
             entries.append(entry)
@@ -535,7 +535,7 @@ def test_a_full_disk_leaves_the_old_configuration(system: System, tmp_path: Path
 
 
 def _wait_for(flag: Path, process: subprocess.Popen[str]) -> None:
-    for _ in range(600):
+    for _unused in range(600):
         if flag.exists():
             return
         assert process.poll() is None, process.communicate()

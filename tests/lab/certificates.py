@@ -139,7 +139,7 @@ def tls_server(
         context.maximum_version = maximum
     others = {name: _server_context(folder, made, name) for name, made in (by_name or {}).items()}
 
-    def choose(connection: ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+    def choose(connection: ssl.SSLSocket, name: str | None, _unused: ssl.SSLContext) -> None:
         if name in others:
             connection.context = others[name]
 
@@ -171,7 +171,7 @@ def _server_context(folder: Path, chain: Sequence[Made], label: str) -> ssl.SSLC
 def _serve(listener: socket.socket, context: ssl.SSLContext) -> None:
     while True:
         try:
-            connection, _ = listener.accept()
+            connection, _unused = listener.accept()
         except OSError:
             return
         threading.Thread(target=_answer, args=(connection, context), daemon=True).start()

@@ -25,7 +25,7 @@ def look(*paths: Path, **policy: Any) -> list[Finding]:
 def mutated(der: bytes, chance: random.Random) -> bytes:
     """The certificate with something wrong in it: bits, lengths, pieces gone, doubled or appended."""
     data = bytearray(der)
-    for _ in range(chance.randint(1, 4)):
+    for _unused in range(chance.randint(1, 4)):
         at = chance.randrange(len(data))
         kind = chance.randrange(5)
         if kind == 0:
@@ -37,7 +37,7 @@ def mutated(der: bytes, chance: random.Random) -> bytes:
         elif kind == 3:
             data[at:at] = data[at : at + chance.randint(1, 20)]
         else:
-            data += bytes(chance.randrange(256) for _ in range(chance.randint(1, 20)))
+            data += bytes(chance.randrange(256) for _unused in range(chance.randint(1, 20)))
         if not data:
             data = bytearray(b"\x30")
     return bytes(data)

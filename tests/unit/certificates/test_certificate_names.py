@@ -41,9 +41,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("held", "wanted", "covered"), CASES, ids=[f"{held} for {name}" for held, name, _ in CASES])
+@pytest.mark.parametrize(
+    ("held", "wanted", "covered"), CASES, ids=[f"{held} for {name}" for held, name, _unused in CASES]
+)
 def test_covers(held: str, wanted: str, covered: bool) -> None:
-    dns, _, addresses = held.partition("|")
+    dns, _unused, addresses = held.partition("|")
     assert names.covers(wanted, dns=dns.split(), addresses=addresses.split()) is covered
 
 

@@ -19,19 +19,21 @@ def squares(items: Iterable[int]) -> tuple[int, list[int]]:
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_every_item_once_and_in_order(count: int, workers: int) -> None:
     results, lost = in_processes(squares, range(count), workers=workers, chunk=10)
-    assert [number for _, numbers in results for number in numbers] == [number * number for number in range(count)]
+    assert [number for _unused, numbers in results for number in numbers] == [
+        number * number for number in range(count)
+    ]
     assert lost == []
 
 
 def test_it_is_really_done_elsewhere() -> None:
-    results, _ = in_processes(squares, range(100), workers=3, chunk=10)
-    pids = {pid for pid, _ in results}
+    results, _unused = in_processes(squares, range(100), workers=3, chunk=10)
+    pids = {pid for pid, _unused in results}
     assert len(pids) == 3
     assert os.getpid() not in pids
 
 
 def test_big_results_arrive_whole() -> None:
-    results, _ = in_processes(lambda items: [bytes(300_000) for _ in items], range(20), workers=2, chunk=4)
+    results, _unused = in_processes(lambda items: [bytes(300_000) for _unused in items], range(20), workers=2, chunk=4)
     assert sum(len(one) for part in results for one in part) == 20 * 300_000
 
 

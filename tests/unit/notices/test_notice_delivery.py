@@ -69,7 +69,7 @@ def test_no_pause_reaches_beyond_the_deadline() -> None:
 
 
 def test_a_fault_of_the_channel_itself_is_told_without_its_words() -> None:
-    result, _ = one(Scripted(broken))
+    result, _unused = one(Scripted(broken))
     assert result.fault == "the channel itself failed (RuntimeError)"
 
 

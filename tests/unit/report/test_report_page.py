@@ -81,16 +81,16 @@ def test_the_rest_is_folded() -> None:
 
 
 def test_the_page_loads_nothing_and_runs_nothing() -> None:
-    text, _ = render_html(Source(record=clinic.record(), findings=clinic.findings()), template=TEMPLATE)
+    text, _unused = render_html(Source(record=clinic.record(), findings=clinic.findings()), template=TEMPLATE)
     read = Page(text)
     assert not [
-        tag for tag, _ in read.tags if tag in ("script", "link", "img", "iframe", "object", "embed", "base", "a")
+        tag for tag, _unused in read.tags if tag in ("script", "link", "img", "iframe", "object", "embed", "base", "a")
     ]
     for tag, attributes in read.tags:
         assert not [name for name in attributes if name.startswith("on") or name in ("src", "href", "action")], tag
     assert not re.search(r"url\(|@import|@font-face", text)
     assert set(re.findall(r"https?://[^\"' <]+", text)) <= {"http://www.w3.org/2000/svg"}
-    policy = next(attributes for _, attributes in read.tags if attributes.get("http-equiv"))
+    policy = next(attributes for _unused, attributes in read.tags if attributes.get("http-equiv"))
     assert str(policy["content"]).startswith("default-src 'none'")
 
 
@@ -126,8 +126,8 @@ def test_what_comes_from_outside_is_only_text() -> None:
     for key in ("system", "operator", "ticket", "controller", "playbook"):
         record["run"][key] = evil
     read = page(record, [finding])
-    assert not [tag for tag, _ in read.tags if tag in ("script", "img")]
-    assert not [name for _, attributes in read.tags for name in attributes if name.startswith("on")]
+    assert not [tag for tag, _unused in read.tags if tag in ("script", "img")]
+    assert not [name for _unused, attributes in read.tags for name in attributes if name.startswith("on")]
     everything = " ".join(read.texts + read.folded)
     assert "<script>alert(1)</script>" in everything
     assert "{{ 7*7 }}" in everything
@@ -146,7 +146,7 @@ def test_ten_thousand_findings_are_quick_and_stay_readable() -> None:
     ]
     record = clinic.record(seen=many, outcome="failed")
     started = time.perf_counter()
-    text, _ = render_html(Source(record=record, findings=many), template=TEMPLATE)
+    text, _unused = render_html(Source(record=record, findings=many), template=TEMPLATE)
     assert time.perf_counter() - started < 3
     assert len(text) < 1_000_000
     read = Page(text)
@@ -216,14 +216,14 @@ def test_reasons_that_findings_tell_are_not_told_twice() -> None:
 def test_what_a_screen_reader_needs_is_there() -> None:
     read = page()
     assert dict(read.tags)["html"]["lang"] == "en"
-    assert [tag for tag, _ in read.tags].count("h1") == 1
+    assert [tag for tag, _unused in read.tags].count("h1") == 1
     assert all(attributes.get("scope") for tag, attributes in read.tags if tag == "th")
     drawings = [attributes for tag, attributes in read.tags if tag == "svg"]
     assert len(drawings) == 4
     assert all(attributes["role"] == "img" for attributes in drawings)
-    identifiers = [attributes["id"] for _, attributes in read.tags if "id" in attributes]
+    identifiers = [attributes["id"] for _unused, attributes in read.tags if "id" in attributes]
     assert len(identifiers) == len(set(identifiers))
-    levels = [int(tag[1]) for tag, _ in read.tags if re.fullmatch("h[1-6]", tag)]
+    levels = [int(tag[1]) for tag, _unused in read.tags if re.fullmatch("h[1-6]", tag)]
     assert all(later - earlier <= 1 for earlier, later in zip(levels, levels[1:], strict=False))
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import keys
-from .scan import Certificate, Look
+from .library import Certificate
+from .scan import Look
 from .sources import Problem
 
 
@@ -64,7 +65,7 @@ class Gathered:
             self._at(leaf, place)
             if issuers:
                 known = self.chains.get(leaf)
-                if known is None or self.chain_end(issuers) < self.chain_end(known):
+                if known is None or self.chain_end(issuers).not_after < self.chain_end(known).not_after:
                     self.chains[leaf] = issuers
                 self.issuing.update(issuers)
                 for identity in issuers:
@@ -81,6 +82,6 @@ class Gathered:
         elif places[-1] != place:
             places.append(place)
 
-    def chain_end(self, issuers: Sequence[bytes]) -> int:
-        """When the first of these issuers expires."""
-        return min(self.certificates[identity].not_after for identity in issuers)
+    def chain_end(self, issuers: Sequence[bytes]) -> Certificate:
+        """The first of these issuers to expire."""
+        return min((self.certificates[identity] for identity in issuers), key=lambda issuer: issuer.not_after)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from ..libraries import optional, require
 from . import der
@@ -18,6 +18,7 @@ serialization = optional("cryptography.hazmat.primitives.serialization")
 
 _MODERN_DATES = x509 is not None and hasattr(x509.Certificate, "not_valid_after_utc")
 _LONGEST_NAME = 200
+_MOST_KNOWN = 4096
 _RSA_PSS = "1.2.840.113549.1.1.10"
 
 
@@ -39,40 +40,75 @@ def validity(certificate: bytes) -> tuple[int, int]:
 
     Raises Unreadable where the DER is no certificate.
     """
+    _loaded, not_before, not_after = _load(certificate)
+    return int(not_before.timestamp()), int(not_after.timestamp())
+
+
+def _load(certificate: bytes) -> tuple[Any, datetime, datetime]:
+    """What the library makes of the DER, and the ends of its validity. Raises Unreadable."""
     try:
         loaded = x509.load_der_x509_certificate(certificate)
         if _MODERN_DATES:
-            return int(loaded.not_valid_before_utc.timestamp()), int(loaded.not_valid_after_utc.timestamp())
-        return _seconds(loaded.not_valid_before), _seconds(loaded.not_valid_after)
+            return loaded, loaded.not_valid_before_utc, loaded.not_valid_after_utc
+        return loaded, _utc(loaded.not_valid_before), _utc(loaded.not_valid_after)
     except Exception as error:  # noqa: BLE001 - whatever a broken certificate makes the library raise
         raise Unreadable(_reason(error)) from None
 
 
-def _seconds(naive: datetime) -> int:
-    return int(naive.replace(tzinfo=timezone.utc).timestamp())
+def _utc(naive: datetime) -> datetime:
+    return naive.replace(tzinfo=timezone.utc)
 
 
-@dataclass(frozen=True)
-class Description:
-    """A certificate in words. serial: hexadecimal. name: the shortest thing a person knows it by."""
+class Certificate(NamedTuple):
+    """A certificate as it is carried around: DER, and in words.
 
+    not_before, not_after: the validity, both inclusive, in seconds since the epoch. begins, ends: the same as
+    text, ISO 8601. subject, issuer: whole names (RFC 4514). serial: hexadecimal. name: the shortest thing that
+    a person knows it by. What cannot be put into words is empty.
+    """
+
+    der: bytes
+    not_before: int
+    not_after: int
+    begins: str
+    ends: str
     subject: str
     issuer: str
     serial: str
     name: str
 
 
-def describe(certificate: bytes) -> Description:
-    """The certificate in words. Never raises: what cannot be read is empty."""
-    loaded = x509.load_der_x509_certificate(certificate)
-    subject, common = _words(loaded, "subject")
-    serial = f"{der.outline(certificate).serial:x}"
-    return Description(
-        subject=subject,
-        issuer=_words(loaded, "issuer")[0],
-        serial=serial,
-        name=common or _first_alternative(certificate) or subject or serial,
-    )
+class Reader:
+    """Reads certificates. It keeps names in words, which cost most: an issuer's stands in many certificates."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[str, str]] = {}
+
+    def read(self, certificate: bytes) -> tuple[der.Outline, Certificate]:
+        """The certificate's outline, and it in words. Raises Unreadable, ValueError, IndexError."""
+        loaded, not_before, not_after = _load(certificate)
+        outline = der.outline(certificate)
+        subject, common = self._words(loaded, "subject", outline.subject)
+        serial = f"{outline.serial:x}"
+        return outline, Certificate(
+            der=certificate,
+            not_before=int(not_before.timestamp()),
+            not_after=int(not_after.timestamp()),
+            begins=not_before.isoformat()[:19] + "Z",
+            ends=not_after.isoformat()[:19] + "Z",
+            subject=subject,
+            issuer=self._words(loaded, "issuer", outline.issuer)[0],
+            serial=serial,
+            name=common or _first_alternative(certificate) or subject or serial,
+        )
+
+    def _words(self, loaded: Any, side: str, encoded: bytes) -> tuple[str, str]:
+        words = self._known.get(encoded)
+        if words is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            words = self._known[encoded] = _words(loaded, side)
+        return words
 
 
 def _words(loaded: Any, side: str) -> tuple[str, str]:

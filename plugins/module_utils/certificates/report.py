@@ -9,12 +9,10 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import Any
 
-from ..clock import to_text
 from ..findings import Finding
-from . import judge, library
+from . import judge
 from .gather import Gathered
 from .library import one_line, printable
 
@@ -46,11 +44,13 @@ class Judge:
         alarming: list[bytes] = []
         calm: list[bytes] = []
         findings: list[Finding] = []
-        for identity, (_der, not_before, not_after) in self._gathered.certificates.items():
-            verdict = judge.expiry(not_before, not_after, now=self._now, thresholds=self._thresholds)
+        for identity, certificate in self._gathered.certificates.items():
+            verdict = judge.expiry(
+                certificate.not_before, certificate.not_after, now=self._now, thresholds=self._thresholds
+            )
             self._verdicts[identity] = verdict
             (calm if verdict.status == "ok" or self._is_spare(identity) else alarming).append(identity)
-            if not_before > self._now:
+            if certificate.not_before > self._now:
                 findings.append(self._not_yet(identity))
         shown = heapq.nsmallest(self._healthy, calm, key=lambda one: self._verdicts[one].remaining)
         alarming.sort(key=lambda one: self._verdicts[one].remaining)
@@ -67,12 +67,11 @@ class Judge:
     def _expiry(self, identity: bytes) -> Finding:
         verdict = self._verdicts[identity]
         certificate = self._gathered.certificates[identity]
-        described = library.describe(certificate.der)
         issuing = identity in self._gathered.issuing
         spare = self._is_spare(identity)
         status = "ok" if spare else verdict.status
-        when = f"{_moving(verdict.remaining)}, on {_minute(certificate.not_after)}"
-        name = self._called(identity, described)
+        when = f"{_moving(verdict.remaining)}, on {_minute(certificate.ends)}"
+        name = self._called(identity)
         if spare:
             message = f"{name} {when}; the chains it stands in hold without it."
         elif issuing:
@@ -81,54 +80,56 @@ class Judge:
             message = f"{name} {when}{_LEAF_ADVICE[status]}."
         return Finding(
             check=CHAIN_EXPIRY if issuing or spare else EXPIRY,
-            subject=self._subject(identity, described.name, always_named=issuing or spare),
+            subject=self._subject(identity, always_named=issuing or spare),
             status=status,
             value=_days(verdict.remaining),
             unit="days",
             threshold=_days(verdict.threshold),
             message=message,
-            evidence=self._evidence(identity, described),
+            evidence=self._evidence(identity),
         )
 
-    def _subject(self, identity: bytes, name: str, *, always_named: bool) -> str:
+    def _subject(self, identity: bytes, *, always_named: bool) -> str:
         place = self._gathered.places[identity][0]
         shown = printable(place)
-        return f"{shown} [{name}]" if always_named or place in self._gathered.crowded else shown
+        if always_named or place in self._gathered.crowded:
+            return f"{shown} [{self._gathered.certificates[identity].name}]"
+        return shown
 
-    def _called(self, identity: bytes, described: library.Description) -> str:
+    def _called(self, identity: bytes) -> str:
+        name = self._gathered.certificates[identity].name
         count = len(set(self._gathered.places[identity]))
-        return f"{described.name} (in {count:,} places)" if count > 1 else described.name
+        return f"{name} (in {count:,} places)" if count > 1 else name
 
-    def _evidence(self, identity: bytes, described: library.Description) -> dict[str, Any]:
+    def _evidence(self, identity: bytes) -> dict[str, Any]:
         certificate = self._gathered.certificates[identity]
         evidence = {
             "fingerprint": identity.hex(),
-            "subject": described.subject,
-            "issuer": described.issuer,
-            "serial": described.serial,
-            "not_before": to_text(_moment(certificate.not_before)),
-            "not_after": to_text(_moment(certificate.not_after)),
+            "subject": certificate.subject,
+            "issuer": certificate.issuer,
+            "serial": certificate.serial,
+            "not_before": certificate.begins,
+            "not_after": certificate.ends,
             "places": [printable(place) for place in dict.fromkeys(self._gathered.places[identity])],
         }
         issuers = self._gathered.chains.get(identity)
         if issuers:
-            evidence["chain_not_after"] = to_text(_moment(self._gathered.chain_end(issuers)))
+            evidence["chain_not_after"] = self._gathered.chain_end(issuers).ends
         return evidence
 
     def _not_yet(self, identity: bytes) -> Finding:
         certificate = self._gathered.certificates[identity]
-        described = library.describe(certificate.der)
         served = any(place in self._served for place in self._gathered.places[identity])
         wait = certificate.not_before - self._now
-        when = f"is not valid before {_minute(certificate.not_before)}, in {_duration(wait)}"
+        when = f"is not valid before {_minute(certificate.begins)}, in {_duration(wait)}"
         return Finding(
             check=VALIDITY,
-            subject=self._subject(identity, described.name, always_named=identity in self._gathered.issuing),
+            subject=self._subject(identity, always_named=identity in self._gathered.issuing),
             status="critical" if served else "warning",
             value=_days(wait),
             unit="days",
-            message=f"{self._called(identity, described)} {when}{_SERVED_EARLY if served else _KEPT_EARLY}.",
-            evidence=self._evidence(identity, described),
+            message=f"{self._called(identity)} {when}{_SERVED_EARLY if served else _KEPT_EARLY}.",
+            evidence=self._evidence(identity),
         )
 
     def _others(self, calm: Sequence[bytes], shown: Sequence[bytes]) -> Finding:
@@ -199,12 +200,9 @@ def _days(seconds: float) -> float:
     return round(seconds / judge.DAY, 2)
 
 
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
-
-
-def _minute(seconds: int) -> str:
-    return f"{_moment(seconds):%Y-%m-%d %H:%M} UTC"
+def _minute(moment: str) -> str:
+    """2026-12-11T14:02:10Z, for a person."""
+    return f"{moment[:10]} {moment[11:16]} UTC"
 
 
 def _moving(remaining: float) -> str:

@@ -11,20 +11,13 @@ import stat
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional, Union
 
-from . import der, keys, library, pem
+from . import keys, library, pem
 from .chain import Chain, Link, chains
+from .library import Certificate
 from .sources import Candidate, reason_of
 
 SNIFF = 64 * 1024
 LARGEST = 32 * 1024 * 1024
-
-
-class Certificate(NamedTuple):
-    """A certificate as it is carried around: DER, and its validity in seconds since the epoch (both inclusive)."""
-
-    der: bytes
-    not_before: int
-    not_after: int
 
 
 class Look(NamedTuple):
@@ -48,6 +41,7 @@ class Scanner:
     def __init__(self) -> None:
         self._known: dict[bytes, Link] = {}
         self._fresh: dict[bytes, Certificate] = {}
+        self._reader = library.Reader()
 
     def files(self, candidates: Iterable[Candidate]) -> tuple[list[Look], dict[bytes, Certificate]]:
         """What is in these files, and the certificates that were not seen before, by SHA-256 of their DER."""
@@ -104,11 +98,10 @@ class Scanner:
         return list(links.values()), problems
 
     def _read_one(self, identity: bytes, certificate: bytes) -> Link:
-        not_before, not_after = library.validity(certificate)
-        parts = der.outline(certificate)
-        link = Link(identity, parts.subject, parts.issuer, not_after, certificate)
+        outline, read = self._reader.read(certificate)
+        link = Link(identity, outline.subject, outline.issuer, read.not_after, certificate)
         self._known[identity] = link
-        self._fresh[identity] = Certificate(certificate, not_before, not_after)
+        self._fresh[identity] = read
         return link
 
 

@@ -11,7 +11,7 @@ schema in docs/schema/result.schema.json; a test holds the two together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
 Number = Union[int, float]
@@ -104,13 +104,11 @@ class Action:
 
 def _without_unset(record: Union[Finding, Action]) -> dict[str, Any]:
     # Not dataclasses.asdict: its deep copy costs more than everything else for 10,000 findings.
-    data = {}
-    for item in fields(record):
-        value = getattr(record, item.name)
-        if value is None or (value in ("", (), [], {}) and not isinstance(value, bool)):
-            continue
-        data[item.name] = list(value) if isinstance(value, tuple) else value
-    return data
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in vars(record).items()
+        if value or isinstance(value, (int, float))  # a nought and a False say something
+    }
 
 
 def worst(statuses: Iterable[str]) -> str:

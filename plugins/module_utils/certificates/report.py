@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -98,8 +98,8 @@ class Judge:
 
     def _called(self, identity: bytes) -> str:
         name = self._gathered.certificates[identity].name
-        count = len(set(self._gathered.places[identity]))
-        return f"{name} (in {count:,} places)" if count > 1 else name
+        places = self._gathered.places[identity]
+        return f"{name} (in {len(set(places)):,} places)" if len(places) > 1 else name
 
     def _evidence(self, identity: bytes) -> dict[str, Any]:
         certificate = self._gathered.certificates[identity]
@@ -184,15 +184,16 @@ _CHAIN_ADVICE = {
 }
 
 
-def _distinct(findings: Iterable[Finding]) -> list[Finding]:
+def _distinct(findings: list[Finding]) -> list[Finding]:
     """Where two certificates would go by one name, the fingerprint tells them apart."""
-    found = list(findings)
-    times = Counter((finding.check, finding.subject) for finding in found)
+    times = Counter([(finding.check, finding.subject) for finding in findings])
+    if len(times) == len(findings):
+        return findings
     return [
         replace(finding, subject=f"{finding.subject} {finding.evidence['fingerprint'][:12]}")
         if times[finding.check, finding.subject] > 1
         else finding
-        for finding in found
+        for finding in findings
     ]
 
 

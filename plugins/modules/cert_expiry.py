@@ -114,7 +114,7 @@ options:
       - How many certificates in order get a finding each, those first that expire first. The others share one finding.
       - What is not in order always has its own.
     type: int
-    default: 500
+    default: 5000
 extends_documentation_fragment:
   - careops.maintenance.moment
   - careops.maintenance.contract
@@ -265,7 +265,7 @@ _SPEC: dict[str, dict[str, Any]] = {
     "critical_ratio": {"type": "float", "default": 0.1},
     "timeout": {"type": "float", "default": 5},
     "workers": {"type": "int", "default": 0},
-    "healthy_findings": {"type": "int", "default": 500},
+    "healthy_findings": {"type": "int", "default": 5000},
     "now": {"type": "str"},
 }
 

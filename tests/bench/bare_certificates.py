@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives import hashes
 
 gc.disable()  # worth a tenth
 NOW = time.time()
-DAYS = 30
+DAYS = 30.0
 
 
 def finding(path: str, certificate: x509.Certificate, issuers: list[x509.Certificate]) -> dict[str, Any]:
     subject = certificate.subject
-    name = subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
+    name = str(subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
     ends = certificate.not_valid_after_utc
     days = round((ends.timestamp() - NOW) / 86400, 2)
     evidence = {

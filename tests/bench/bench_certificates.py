@@ -44,7 +44,7 @@ def tables(*, quick: bool) -> Iterator[Table]:
         folder.mkdir()
         fill(folder, count)
         # The start of a process is most of what a few files cost: no goal for those.
-        yield against_the_bare_program(folder, count, runs=3 if quick else 11, goals={} if quick else {OURS: 1.5})
+        yield against_the_bare_program(folder, count, runs=3 if quick else 11, goals={} if quick else {OURS_ALL: 1.5})
         yield against_the_loops(folder, count, ansible=3 if quick else 30, openssl=30 if quick else 300)
 
 
@@ -63,9 +63,10 @@ def against_the_bare_program(folder: Path, count: int, *, runs: int, goals: dict
         goals=goals,
         versions={"cryptography": package_version("cryptography")},
         notes=[
-            "Whole processes, from start to printed result. cert_expiry turns names into text for those that get "
-            "a finding: what is not in order, and the 500 that expire first; the bare program for all. "
-            f"Peak memory of cert_expiry with its workers: {peak_memory(folder):.0f} MiB.",
+            "Whole processes, from start to printed result. The bare program prints the same fields of every "
+            "certificate; of those in order, cert_expiry by itself prints the 5,000 that expire first. "
+            "Peak memory with a finding for every certificate, workers included: "
+            f"{peak_memory(folder, healthy_findings=3 * count):.0f} MiB.",
         ],
     )
 

@@ -458,6 +458,18 @@ def test_many_healthy_certificates_stay_one_screen(folder: Path) -> None:
     assert only({"findings": findings_of(result, EXPIRY, status="critical")}, EXPIRY)["subject"] == f"{folder}/bad.pem"
 
 
+def test_a_finding_for_every_one_of_thousands(folder: Path) -> None:
+    written = [make(f"h{number}.example") for number in range(1100)]
+    for number, leaf in enumerate(written):
+        write(folder / f"{number:04}.pem", leaf)
+    result = look(folder)
+    assert {finding["evidence"]["fingerprint"] for finding in findings_of(result, EXPIRY)} == {
+        leaf.fingerprint for leaf in written
+    }
+    assert result["summary"]["counts"]["ok"] == len(result["findings"]) == 1101
+    assert result["invocation"]["module_args"]["paths"] == [str(folder)]
+
+
 def children_of(pid: int) -> list[int]:
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -38,7 +38,7 @@ class Policy:
     thresholds: Thresholds = field(default_factory=Thresholds)
     timeout: float = 5.0
     workers: int = 0
-    healthy: int = 500
+    healthy: int = 5000
 
     def check(self) -> None:
         """Raises MaintenanceError where it makes no sense."""

@@ -188,13 +188,13 @@ EXAMPLES = r"""
 - name: Verify the backups of the last week, and restore the newest
   careops.maintenance.backup_restore_test:
     database: clinic
-    backups: [/var/backups/postgresql]
+    backups: [/var/backups/clinic]
     recovery_time_objective: 3600
     min_rows:
-      public.patients: 100000
+      public.patients: 20000
     queries:
       - name: no transcription without its patient
-        sql: SELECT count(*) FROM transcriptions t LEFT JOIN patients p ON p.id = t.patient_id WHERE p.id IS NULL
+        sql: SELECT count(*) FROM transcriptions t LEFT JOIN patients p ON p.id = t.patient WHERE p.id IS NULL
         expect: "0"
       - name: audit log goes on until last night
         sql: SELECT extract(epoch FROM now() - max(at)) / 3600 FROM audit_log
@@ -205,17 +205,21 @@ EXAMPLES = r"""
 - name: Restore on another server, as a role that may do nothing else
   careops.maintenance.backup_restore_test:
     database: clinic
-    backups: [/var/backups/postgresql]
+    backups: [/var/backups/clinic]
     restore_login_host: restore-lab
     restore_login_user: restorer
+    restore_login_password: "{{ vault_restorer_password }}"
+  become: true
+  become_user: postgres
 
-- name: Read one backup from its first byte to its last, and restore nothing
+- name: Read every backup from its first byte to its last, and restore nothing
   careops.maintenance.backup_restore_test:
     database: clinic
-    backups: [/var/backups/postgresql/clinic-20260301T020000Z.dump]
-    days: 0
+    backups: [/var/backups/clinic/*.dump]
     read: full
     restore: none
+  become: true
+  become_user: postgres
 """
 
 RETURN = r"""

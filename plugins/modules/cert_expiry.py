@@ -132,18 +132,19 @@ EXAMPLES = r"""
       - /etc/nginx/tls
       - /etc/haproxy/certs/*.pem
     endpoints:
-      - host: www.example.org
+      - host: portal.clinic.example
+        port: 8443
 
 - name: Hold a certificate against its key and its names
   careops.maintenance.cert_expiry:
     sources:
-      - path: /etc/letsencrypt/live/clinic.example.org/fullchain.pem
-        key: /etc/letsencrypt/live/clinic.example.org/privkey.pem
-        names: [clinic.example.org, www.clinic.example.org]
+      - path: /etc/letsencrypt/live/portal.clinic.example/fullchain.pem
+        key: /etc/letsencrypt/live/portal.clinic.example/privkey.pem
+        names: [portal.clinic.example]
     endpoints:
-      - host: 192.0.2.10
+      - host: 127.0.0.1
         port: 8443
-        server_name: clinic.example.org
+        server_name: portal.clinic.example
 
 - name: Alarm by days alone
   careops.maintenance.cert_expiry:

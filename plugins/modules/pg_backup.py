@@ -77,7 +77,7 @@ EXAMPLES = r"""
 - name: Back up the clinic database, and keep two weeks
   careops.maintenance.pg_backup:
     database: clinic
-    directory: /var/backups/postgresql
+    directory: /var/backups/clinic
     keep: 14
   become: true
   become_user: postgres
@@ -85,7 +85,7 @@ EXAMPLES = r"""
 - name: Have a backup that is less than an hour old before something is changed
   careops.maintenance.pg_backup:
     database: clinic
-    directory: /var/backups/postgresql
+    directory: /var/backups/clinic
     interval_hours: 1
   become: true
   become_user: postgres

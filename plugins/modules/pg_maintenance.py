@@ -208,22 +208,31 @@ author:
 EXAMPLES = r"""
 - name: Maintain what needs it in every database
   careops.maintenance.pg_maintenance:
+  become: true
+  become_user: postgres
 
-- name: Show the plan for one database (with --check)
+- name: Return the plan for one database, and change nothing
   careops.maintenance.pg_maintenance:
     databases: [clinic]
+  check_mode: true
+  become: true
+  become_user: postgres
 
-- name: Analyse and vacuum only, and start nothing after the window
+- name: Analyse and vacuum only, and start nothing after two hours
   careops.maintenance.pg_maintenance:
     operations: [analyze, vacuum]
-    deadline: "2026-03-01T06:00:00+00:00"
+    deadline: "{{ '%Y-%m-%dT%H:%M:%SZ' | strftime(now().timestamp() + 2 * 60 * 60, utc=true) }}"
+  become: true
+  become_user: postgres
 
 - name: Rebuild the indexes of critical tables early, over four connections
   careops.maintenance.pg_maintenance:
     databases: [clinic]
     operations: [reindex]
-    reindex_tables: [patient_records, medical_transcriptions, diagnosis_codes, audit_logs]
+    reindex_tables: [patients, transcriptions, audit_log]
     jobs: 4
+  become: true
+  become_user: postgres
 
 - name: Rebuild every index offline, in a window that allows downtime
   careops.maintenance.pg_maintenance:
@@ -231,11 +240,15 @@ EXAMPLES = r"""
     operations: [reindex]
     reindex: offline
     when: always
+  become: true
+  become_user: postgres
 
 - name: Read every page with amcheck as well
   careops.maintenance.pg_maintenance:
     databases: [clinic]
     integrity: true
+  become: true
+  become_user: postgres
 """
 
 RETURN = r"""

@@ -185,9 +185,10 @@ EXAMPLES = r"""
       automatic_reboot: false
     apply: false
 
-- name: Count the security updates of another distribution, with fresh package lists
+- name: Count a vendor's security updates as well, with package lists of the last six hours
   careops.maintenance.unattended_upgrades:
     security_origins:
+      - origin=Debian,label=Debian-Security
       - origin=Vendor,archive=*-security
     refresh_after: 6
   become: true

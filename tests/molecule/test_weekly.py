@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.hosts import engine, images, observed
+from tests.lab.modules import hold_against_contract
+from tests.molecule import examples
 from tests.molecule.steps import Scenario
 
 HOSTS = ("clinic-web", "clinic-db", "clinic-records")
@@ -96,6 +99,18 @@ def again(scenario: Scenario, maintained: Done) -> Done:
     return Done(scenario.step("converge"), record(scenario))
 
 
+@pytest.fixture(scope="module")
+def verified(scenario: Scenario, again: Done) -> str:
+    """What testinfra says of the hosts after the runs."""
+    return scenario.step("verify")
+
+
+@pytest.fixture(scope="module")
+def shown(scenario: Scenario, verified: str, tmp_path_factory: pytest.TempPathFactory) -> list[examples.Example]:
+    """The documented examples, run when everything else has been looked at."""
+    return examples.run(scenario, tmp_path_factory.mktemp("examples"))
+
+
 def record(scenario: Scenario) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((scenario.latest_run() / "record.json").read_text())
     return content
@@ -135,7 +150,46 @@ def test_a_second_run_finds_nothing_to_do(maintained: Done, again: Done) -> None
     assert (outcomes["planned"], outcomes["failed"]) == (0, 0)
 
 
-def test_the_hosts_are_as_they_should_be(scenario: Scenario, again: Done) -> None:
-    passed = re.search(r"(\d+) passed", scenario.step("verify"))
+def test_the_hosts_are_as_they_should_be(verified: str) -> None:
+    passed = re.search(r"(\d+) passed", verified)
     assert passed is not None
     assert int(passed.group(1)) >= 10
+
+
+def test_every_documented_example_runs(shown: list[examples.Example]) -> None:
+    expected = [(play["name"], task["name"]) for play in examples.written() for task in play["tasks"]]
+    assert [(example.module, example.name) for example in shown] == expected
+    for example in shown:
+        # A skipped one has neither.
+        assert {"findings", "summary"} <= set(example.result), example.name
+        hold_against_contract(example.result)
+
+
+def test_the_examples_do_what_they_say(shown: list[examples.Example]) -> None:
+    of: dict[str, list[examples.Example]] = {name: [] for name in examples.HOSTS}
+    for example in shown:
+        of[example.module].append(example)
+        assert example.result["summary"]["counts"]["critical"] == 0, example.name
+    for example in of["cert_expiry"]:
+        assert example.result["details"]["certificates"] > 0, example.name
+        assert example.result["summary"]["counts"]["unknown"] == 0, example.name
+    assert [example.outcomes() for example in of["pg_backup"]] == [{("backup", "done")}, {("backup", "skipped")}]
+    tidied, _planned, _brief, _early, rebuilt, read = of["pg_maintenance"]
+    assert ("vacuum_analyze", "done") in tidied.outcomes()
+    assert rebuilt.outcomes() == {("reindex", "done")}
+    assert {finding["status"] for finding in read.result["findings"] if finding["check"] == "postgres.integrity"} == {
+        "ok"
+    }
+    here, elsewhere, nowhere = [example.outcomes() for example in of["backup_restore_test"]]
+    assert (here, elsewhere, nowhere) == ({("restore_test", "done")}, {("restore_test", "done")}, set())
+    assert ("configure", "done") in of["unattended_upgrades"][0].outcomes()
+    for example in of["unattended_upgrades"]:
+        assert len(example.result["details"]["security_updates"]) == 1, example.name
+
+
+def test_what_is_returned_is_documented(shown: list[examples.Example]) -> None:
+    for example in shown:
+        documented = yaml.safe_load(examples.documentation(example.module).RETURN)
+        # Of every task, and of one in --diff; Ansible documents both.
+        assert set(example.result) - {"changed", "diff"} <= set(documented), example.module
+        assert set(example.result["details"]) == set(documented["details"]["contains"]), example.module

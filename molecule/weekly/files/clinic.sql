@@ -17,6 +17,12 @@ CREATE TABLE user_sessions (
     expires timestamptz NOT NULL
 );
 CREATE INDEX user_sessions_expires ON user_sessions (expires);
+CREATE TABLE audit_log (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    account text NOT NULL,
+    deed text NOT NULL
+);
 
 INSERT INTO patients (number, born)
 SELECT 'P' || lpad(n::text, 7, '0'), date '1930-01-01' + n % 30000 FROM generate_series(1, 20000) AS n;
@@ -25,4 +31,7 @@ SELECT 1 + n % 20000, timestamptz '2026-01-01 00:00+00' + n * interval '1 minute
 FROM generate_series(1, 100000) AS n;
 INSERT INTO user_sessions (account, expires)
 SELECT 'clinician' || n % 300, timestamptz '2026-01-01 00:00+00' + n * interval '1 minute' FROM generate_series(1, 50000) AS n;
+-- The last two weeks, until now.
+INSERT INTO audit_log (at, account, deed)
+SELECT now() - n * interval '1 minute', 'clinician' || n % 300, 'read' FROM generate_series(1, 20000) AS n;
 ANALYZE;

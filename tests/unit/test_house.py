@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -114,6 +115,45 @@ def test_the_examples_are_valid(name: str, documentation: dict[str, Any], monkey
     for call in calls:
         result = validator.validate(filled(call, wishes["argument_spec"]))
         assert result.error_messages == []
+
+
+@pytest.fixture(scope="module")
+def manual() -> dict[str, str]:
+    """What ansible-doc shows of every module."""
+    names = [f"{COLLECTION}.{name}" for name in MODULES]
+    done = subprocess.run(
+        ["ansible-doc", *names],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    pages = re.split(r"^> MODULE ", done.stdout, flags=re.MULTILINE)[1:]
+    return {page.split()[0].rpartition(".")[2]: page for page in pages}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_ansible_doc_shows_the_whole_module(name: str, manual: dict[str, str], documentation: dict[str, Any]) -> None:
+    page, said = manual[name], documentation[f"{COLLECTION}.{name}"]
+    assert re.findall(r"^(OPTIONS|EXAMPLES|RETURN VALUES)", page, flags=re.MULTILINE) == [
+        "OPTIONS",
+        "EXAMPLES",
+        "RETURN VALUES",
+    ]
+    for option in [*said["doc"]["options"], *said["return"], *said["return"]["details"]["contains"]]:
+        assert re.search(rf"^ *[-=]? *{option}\b", page, flags=re.MULTILINE), option
+    # What it cannot read, it shows as it stands.
+    assert re.search(r"\b[BCEILMOPRUV]{1,2}\(", page.partition("EXAMPLES:")[0]) is None
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_contract_is_documented(name: str, documentation: dict[str, Any]) -> None:
+    returned = documentation[f"{COLLECTION}.{name}"]["return"]
+    assert {"findings", "actions", "summary", "details"} <= set(returned) <= {*SCHEMA["properties"]}
+    for key in ("findings", "actions", "summary"):
+        assert returned[key]["returned"] == "always"
 
 
 def filled(call: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,5 +72,6 @@ def _leave_with_many(module: AnsibleModuleLike, result: dict[str, Any]) -> None:
         module.exit_json(**{**result, "findings": []})
     before, found, after = printed.getvalue().partition(_NONE)  # no text of the result holds it: quotes are escaped
     if found:
-        print(before, _NONE[:-2], json.dumps(result["findings"]), after, sep="", end="", flush=True)
+        sys.stdout.write("".join((before, _NONE[:-2], json.dumps(result["findings"]), after)))
+        sys.stdout.flush()
         raise SystemExit(0)

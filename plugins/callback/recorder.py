@@ -29,10 +29,12 @@ requirements:
   - "callbacks_enabled in ansible.cfg names careops.maintenance.recorder"
 """
 
+import functools
 import os
 import secrets
 import signal
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Optional
@@ -43,11 +45,25 @@ from ansible.plugins.callback import CallbackBase
 
 from ..module_utils.clock import to_text
 from ..module_utils.record.entries import result_entry
-from ..module_utils.record.journal import JOURNAL, RECORD, JournalWriter
+from ..module_utils.record.journal import RECORD, JournalWriter
+from ..module_utils.record.own import one_line
 from ..module_utils.record.runs import process_identity
 from ..plugin_utils import closing, tasks
 
 RECORD_MODULE = "careops.maintenance.run_record"
+
+
+def _guarded(hook: Callable[..., None]) -> Callable[..., None]:
+    """An exception in a callback is only a warning to Ansible: here it makes the record incomplete, and says so."""
+
+    @functools.wraps(hook)
+    def guarded(self: CallbackModule, *args: Any, **kwargs: Any) -> None:
+        try:
+            hook(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001
+            self.fail(f"{hook.__name__}: {type(error).__name__}: {error}")
+
+    return guarded
 
 
 class CallbackModule(CallbackBase):
@@ -62,13 +78,16 @@ class CallbackModule(CallbackBase):
         super().__init__(*args, **kwargs)
         self._pid = os.getpid()
         self._signal = ""
+        self._registered = False
         self._forget()
 
     def _forget(self) -> None:
         self._folder = ""
         self._journal: Optional[JournalWriter] = None
         self._error = ""
+        self._is_run = False
         self._closed = False
+        self._ended = False
         self._waiting: list[tuple[str, dict[str, Any]]] = []
         self._began: dict[tuple[str, str], float] = {}
         self._play: Any = None
@@ -77,19 +96,25 @@ class CallbackModule(CallbackBase):
 
     # The run
 
+    @_guarded
     def v2_playbook_on_start(self, playbook: Any) -> None:
+        # Several playbooks on one command line are a run each.
+        self.end()
         self._forget()
-        closing_folder = os.environ.pop(closing.CLOSING, "")
         name = Path(playbook._file_name).name
-        now = datetime.now(timezone.utc)
+        closing_folder = os.environ.pop(closing.CLOSING, "")
         if closing_folder:
             self._folder = closing_folder
+            self._error = os.environ.get("CAREOPS_RECORDER_ERROR", "")
             self._open_journal()
         else:
-            run_id = f"{now:%Y%m%dT%H%M%SZ}-{Path(name).stem}-{secrets.token_hex(3)}"
+            run_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{Path(name).stem}-{secrets.token_hex(3)}"
             self._folder = os.path.join(self.get_option("runs_directory"), run_id)
+            self._is_run = tasks.is_run(playbook)
             self._write("started", **self._identity(run_id, name))
-            closing.register(self)
+            if not self._registered:
+                closing.register(self)
+                self._registered = True
         # What the roles run_open and run_close read; it stands for this process and its children alone.
         os.environ["CAREOPS_RUN_DIRECTORY"] = self._folder
         os.environ["CAREOPS_RECORDER_ERROR"] = self._error
@@ -104,19 +129,22 @@ class CallbackModule(CallbackBase):
             **process_identity(os.getpid()),
         }
 
+    @_guarded
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._play = play
         self._procedure = tasks.procedure_of(play)
         if self._procedure:
-            hosts = tasks.hosts_of(play, self._procedure)
-            self._write("play", procedure=self._procedure, hosts=hosts)
+            members, hosts = tasks.hosts_of(play, self._procedure)
+            self._write("play", procedure=self._procedure, members=members, hosts=hosts)
 
+    @_guarded
     def v2_playbook_on_stats(self, stats: Any) -> None:
         if self._closed:
             closing.show(self._folder, self._display)
 
     # Its tasks
 
+    @_guarded
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         if self._journal is None and tasks.resolved(task) == RECORD_MODULE:
             self._open_journal()
@@ -126,43 +154,58 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         self.v2_playbook_on_task_start(task, False)
 
+    @_guarded
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         self._began[(host.get_name(), task._uuid)] = time.time()
 
+    @_guarded
     def v2_runner_on_ok(self, result: Any) -> None:
         self._result(result, "ok")
 
+    @_guarded
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._result(result, "failed", ignored=ignore_errors)
 
+    @_guarded
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self._result(result, "unreachable")
 
     def _result(self, result: Any, state: str, *, ignored: bool = False) -> None:
-        now = time.time()
+        ended = time.time()
         task = result._task
+        action = tasks.resolved(task)
+        began = self._began.pop((result._host.get_name(), task._uuid), ended)
+        if action == RECORD_MODULE and self._moment(result._result, task.args.get("state"), state):
+            return
+        if state == "ok" and tasks.is_include(task):
+            return
         facts = {
-            "host": tasks.host_of(result, self._play),
-            "procedure": self._procedure or tasks.role_of(task) or "playbook",
+            "procedure": self._procedure or tasks.role_of(task) or self._play.get_name(),
             "task": task.get_name(),
-            "action": tasks.resolved(task),
+            "action": action,
             "rescued": state == "failed" and tasks.rescued_in_role(task),
             "ignored": ignored,
+            "started": to_text(datetime.fromtimestamp(began, timezone.utc)),
         }
-        began = self._began.pop((result._host.get_name(), task._uuid), now)
-        facts["started"] = to_text(datetime.fromtimestamp(began, timezone.utc))
-        moment = task.args.get("state") if facts["action"] == RECORD_MODULE else ""
+        if state == "ok" and tasks.ends_procedure(task):
+            self._write("finished", procedure=facts["procedure"], host=result._host.get_name())
+            return
+        parts = tasks.by_host(result, self._play)
+        for host, part in parts.items():
+            own_state = state if len(parts) == 1 else tasks.state_of_items(part["results"])
+            entry = result_entry(part, state=own_state, task={"host": host, **facts}, started=began, ended=ended)
+            self._write("result", **entry)
+
+    def _moment(self, result: dict[str, Any], moment: Any, state: str) -> bool:
+        """Notes the opening or the verdict of the run; whether there is no more to write of this result."""
+        if moment == "open" and state == "ok":
+            self._write("opened", **result["details"]["run"])
         if moment == "verdict" and os.path.exists(os.path.join(self._folder, RECORD)):
             # Fails on purpose where the run failed: that is the verdict, not one more failure.
             self._write("closed", failed=state == "failed")
             self._closed = True
-            return
-        if moment == "open" and state == "ok":
-            self._write("opened", **result._result["details"]["run"])
-        if state == "ok" and tasks.is_include(task):
-            return
-        entry = result_entry(result._result, state=state, task=facts, started=began, ended=now)
-        self._write("result", **entry)
+            return True
+        return False
 
     # The journal
 
@@ -171,7 +214,7 @@ class CallbackModule(CallbackBase):
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
             self._journal = JournalWriter(self._folder)
         except OSError as error:
-            self._fail(error)
+            self.fail(f"{error.strerror} ({self._folder})")
             return
         waiting, self._waiting = self._waiting, []
         for kind, data in waiting:
@@ -185,11 +228,11 @@ class CallbackModule(CallbackBase):
         try:
             self._journal.append(kind, **data)
         except OSError as error:
-            self._fail(error)
+            self.fail(f"{error.strerror} ({self._folder})")
 
-    def _fail(self, error: OSError) -> None:
-        # An exception in a callback is only a warning to Ansible; closing the run makes it count.
-        self._error = self._error or f"{error.strerror or error} ({os.path.join(self._folder, JOURNAL)})"
+    def fail(self, reason: str) -> None:
+        """Remembers why the record is not whole; closing the run makes it count."""
+        self._error = self._error or one_line(reason)
         os.environ["CAREOPS_RECORDER_ERROR"] = self._error
 
     # An end that nobody planned
@@ -199,13 +242,19 @@ class CallbackModule(CallbackBase):
         self._signal = signal.Signals(number).name
 
     def end(self) -> None:
-        """At the end of the process: closes a run that did not come to its verdict."""
-        if os.getpid() != self._pid or self._journal is None or self._closed:
+        """At the end of a playbook: closes a run that did not come to its verdict, and lets none end with 0."""
+        if os.getpid() != self._pid or self._closed or self._ended:
             return
-        reason = f"by {self._signal}" if self._signal else "before its verdict"
-        during = f" during the task '{self._last_task}'" if self._last_task else ""
-        self._write("interrupted", sentence=f"The run was interrupted {reason}{during}.")
-        closing.close_interrupted(self._folder, self._display)
-        if not self._signal:
+        self._ended = True
+        if self._journal is not None:
+            reason = f"by {self._signal}" if self._signal else "before its verdict"
+            where = f" in the procedure {self._procedure}" if self._procedure else ""
+            during = f" during the task '{self._last_task}'" if self._last_task else ""
+            hint = "" if self._signal else "; the output of Ansible says why"
+            self._write("interrupted", sentence=f"The run was interrupted {reason}{where}{during}{hint}.")
+            closing.close_interrupted(self._folder, self._display)
+        elif self._is_run:
+            self._display.error("The run was never opened, so nothing was done: do not skip its first play.")
+        if (self._journal is not None or self._is_run) and not self._signal:
             # Ansible has ways to end early with exit status 0; a run without a verdict must not.
-            closing.leave(1)
+            closing.leave(2)

@@ -10,7 +10,7 @@ schema in docs/schema/result.schema.json; a test holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
@@ -19,6 +19,7 @@ Number = Union[int, float]
 # From harmless to grave. Unknown outranks warning: it may hide something critical.
 STATUSES = ("ok", "warning", "unknown", "critical")
 OUTCOMES = ("done", "skipped", "failed", "planned")
+NEED_REASON = ("skipped", "failed")
 UNITS = (
     "bits",
     "bytes",
@@ -94,7 +95,7 @@ class Action:
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:
             raise ValueError(f"an action's outcome is one of {', '.join(OUTCOMES)}, not {self.outcome!r}")
-        if self.outcome in ("skipped", "failed") and not self.reason:
+        if self.outcome in NEED_REASON and not self.reason:
             raise ValueError(f"a {self.outcome} action gives its reason")
 
     def as_dict(self) -> dict[str, Any]:
@@ -109,6 +110,38 @@ def _without_unset(record: Union[Finding, Action]) -> dict[str, Any]:
         for name, value in vars(record).items()
         if value or isinstance(value, (int, float))  # a nought and a False say something
     }
+
+
+def is_result(data: Any) -> bool:
+    """Whether this is the result of a module that keeps to the contract, and not one with the same words."""
+    return (
+        isinstance(data, Mapping)
+        and isinstance(data.get("findings"), list)
+        and isinstance(data.get("actions"), list)
+        and isinstance(data.get("summary"), Mapping)
+        and set(data["summary"]) == {"worst", "counts", "seconds"}
+    )
+
+
+def is_finding(row: Any) -> bool:
+    """Whether the row has what every finding has."""
+    texts = ("check", "subject", "message")
+    return isinstance(row, Mapping) and row.get("status") in STATUSES and all(_is_text(row.get(key)) for key in texts)
+
+
+def is_action(row: Any) -> bool:
+    """Whether the row has what every action has."""
+    return (
+        isinstance(row, Mapping)
+        and row.get("outcome") in OUTCOMES
+        and isinstance(row.get("changed"), bool)
+        and all(_is_text(row.get(key)) for key in ("action", "target"))
+        and (row["outcome"] not in NEED_REASON or _is_text(row.get("reason")))
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 def worst(statuses: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from ansible import constants
+from ansible.errors import AnsibleError
 from ansible.template import Templar
 
 
@@ -41,15 +42,39 @@ def role_of(task: Any) -> str:
     return role.get_name().rpartition(".")[2] if role else ""
 
 
-def host_of(result: Any, play: Any) -> str:
-    """The host that the work was done on, which for a delegated task is not the one in the play."""
-    task, host = result._task, result._host
-    delegated = (result._result.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host")
-    if not delegated and task.delegate_to:
-        # The result of a host that could not be reached does not name it.
-        variables = play.get_variable_manager().get_vars(play=play, host=host, task=task)
-        delegated = Templar(loader=task.get_loader(), variables=variables).template(task.delegate_to)
-    return str(delegated or host.get_name())
+def by_host(result: Any, play: Any) -> dict[str, dict[str, Any]]:
+    """The result by the host that the work was done on: that of a delegated task is not the one in the play, and
+    every item of a loop may have its own.
+    """
+    task, own, whole = result._task, result._host.get_name(), dict(result._result)
+    named = (whole.get("_ansible_delegated_vars") or {}).get("ansible_delegated_host")
+    if named or not task.delegate_to:
+        return {str(named or own): whole}
+    # Neither a loop nor a host that could not be reached says where it was delegated to.
+    variables = play.get_variable_manager().get_vars(play=play, host=result._host, task=task)
+    items = whole.get("results")
+    if not isinstance(items, list):
+        return {_delegate(task, variables) or own: whole}
+    rest = {key: value for key, value in whole.items() if key != "results"}
+    parts: dict[str, dict[str, Any]] = {}
+    for item in items:
+        loop_variable = item.get("ansible_loop_var", "item")
+        host = _delegate(task, {**variables, loop_variable: item.get(loop_variable)})
+        parts.setdefault(host or own, {**rest, "results": []})["results"].append(item)
+    return parts
+
+
+def state_of_items(items: list[dict[str, Any]]) -> str:
+    """The gravest state of a loop's items: unreachable, failed or ok."""
+    return next((state for state in ("unreachable", "failed") if any(item.get(state) for item in items)), "ok")
+
+
+def _delegate(task: Any, variables: dict[str, Any]) -> str:
+    try:
+        return str(Templar(loader=task.get_loader(), variables=variables).template(task.delegate_to))
+    except AnsibleError:
+        # That may be why the task failed.
+        return ""
 
 
 def procedure_of(play: Any) -> str:
@@ -58,20 +83,34 @@ def procedure_of(play: Any) -> str:
     return procedure if isinstance(procedure, str) else ""
 
 
-def hosts_of(play: Any, procedure: str) -> list[str]:
-    """Hosts of the procedure's inventory group."""
-    group = play.get_variable_manager()._inventory.groups.get(procedure)
-    return sorted(host.get_name() for host in group.get_hosts()) if group else []
+def is_run(playbook: Any) -> bool:
+    """Whether the playbook is a cadence: one of its plays is the step of a procedure."""
+    return any(procedure_of(play) for play in playbook.get_plays())
+
+
+def hosts_of(play: Any, procedure: str) -> tuple[int, list[str]]:
+    """How many hosts the procedure's inventory group has, and those of them within the limit."""
+    inventory = play.get_variable_manager()._inventory
+    group = inventory.groups.get(procedure)
+    members = {host.get_name() for host in group.get_hosts()} if group else set()
+    within = {host.get_name() for host in inventory.get_hosts("all")}
+    return len(members), sorted(members & within)
+
+
+def ends_procedure(task: Any) -> bool:
+    """Whether this is the last task of a procedure's step, which only a host that came to the end runs."""
+    return task.action in ("group_by", "ansible.builtin.group_by") and "procedure_done" in str(task.args.get("key"))
 
 
 def rescued_in_role(task: Any) -> bool:
-    """Whether a role catches this task's failure itself. The net around every procedure does not count."""
+    """Whether a role catches this task's failure itself. The net around every procedure does not count, nor does
+    that of the closing, which goes on but does not recover.
+    """
     parent = getattr(task, "_parent", None)
     while parent is not None:
-        if getattr(parent, "rescue", None) and getattr(parent, "_role", None) is not None:
-            in_block = any(_contains(entry, task) for entry in parent.block)
-            if in_block:
-                return True
+        role = getattr(parent, "_role", None)
+        if getattr(parent, "rescue", None) and role and any(_contains(entry, task) for entry in parent.block):
+            return str(role.get_name()).rpartition(".")[2] != "run_close"
         parent = getattr(parent, "_parent", None)
     return False
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.careops.maintenance.plugins.module_utils.record.journal import read_journal
 from tests.lab import webhook
 from tests.lab.runs import AWAY, PLAYBOOKS, Platform, ended, read_record, wait_until
 
@@ -27,7 +28,7 @@ def checks(record: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def procedures(record: dict[str, Any]) -> dict[tuple[str, str], str]:
-    own = ("run_open", "run_close", "notify")
+    own = ("Open the run", "run_open", "run_close", "notify")
     return {(row["name"], row["host"]): row["state"] for row in record["procedures"] if row["name"] not in own}
 
 
@@ -137,7 +138,7 @@ def test_an_interrupted_run_is_closed_before_it_ends(platform: Platform, number:
     record = platform.record()
     assert run.status == 99, run.output
     assert record["interrupted"].startswith(
-        f"The run was interrupted by {number.name} during the task 'slow : Take long'"
+        f"The run was interrupted by {number.name} in the procedure slow during the task 'slow : Take long'"
     )
     assert record["verdict"]["outcome"] == "failed"
     assert closed(platform)
@@ -232,7 +233,7 @@ def test_a_records_folder_that_cannot_be_written_fails_the_run(platform: Platfor
     record = platform.record()
     assert run.status == 2
     assert ("run.record", "localhost", "critical") in checks(record)
-    assert "did not reach the records host" in record["verdict"]["reasons"][0]
+    assert "did not reach the records host" in " ".join(record["verdict"]["reasons"])
 
 
 def test_an_inventory_without_a_system_is_refused(platform: Platform) -> None:
@@ -338,3 +339,133 @@ def test_a_records_host_that_answers_but_takes_no_file_fails_the_run_closed(plat
     again = platform.run("quiet")
     assert again.status == 0, again.output
     assert len(list(platform.delivered.glob("*/record.json"))) == 2
+
+
+# What Ansible hides
+
+
+def test_failures_of_delegated_tasks_count_where_they_happened(platform: Platform) -> None:
+    platform.groups = {"delegates_each": ["a"]}
+    run = platform.run("delegates_each")
+    assert run.status == 2
+    assert checks(platform.record()) == [("run.task", "a", "critical"), ("run.task", "b", "critical")]
+
+
+def test_a_task_that_cannot_even_be_delegated_counts(platform: Platform) -> None:
+    platform.groups = {"delegates_nowhere": ["a"]}
+    run = platform.run("delegates_nowhere")
+    assert run.status == 2
+    assert ("run.task", "a", "critical") in checks(platform.record())
+
+
+def test_a_play_that_a_role_ended_did_not_go_well(platform: Platform) -> None:
+    run = platform.run("ends_play", "quiet")
+    assert run.status == 2
+    assert ("run.procedure", "a", "critical") in checks(platform.record())
+    assert "did not come to its end" in run.output
+
+
+def test_a_role_that_lacks_a_file_fails_the_run_closed(platform: Platform) -> None:
+    platform.groups = {"lacks_file": ["a"]}
+    run = platform.run("lacks_file", "quiet")
+    record = platform.record()
+    assert run.status != 0
+    assert closed(platform)
+    assert record["verdict"]["outcome"] == "failed"
+    assert procedures(record)[("quiet", "b")] == "ok"
+
+
+def test_a_role_that_cannot_be_read_ends_the_run_closed(platform: Platform) -> None:
+    run = platform.run("cannot_be_read", "quiet")
+    record = platform.record()
+    assert run.status != 0
+    assert closed(platform)
+    assert "in the procedure cannot_be_read" in record["interrupted"]
+
+
+def test_what_other_modules_call_findings_is_left_alone(platform: Platform) -> None:
+    run = platform.run("foreign")
+    assert run.status == 0, run.output
+    assert platform.record()["verdict"]["outcome"] == "ok"
+
+
+def test_localhost_may_not_be_the_host_of_a_procedure(platform: Platform) -> None:
+    platform.hosts = {"localhost": {}, "b": {}}
+    run = platform.run("quiet")
+    record = platform.record()
+    assert run.status == 2
+    assert "give this machine another name" in run.output
+    assert procedures(record) == {("quiet", "localhost"): "failed", ("quiet", "b"): "ok"}
+
+
+# Command lines that leave something out
+
+
+@pytest.mark.parametrize("arguments", [("--skip-tags", "always"), ("--limit", "rec")], ids=["skip-tags", "limit"])
+def test_a_run_that_never_opened_does_not_end_with_0(platform: Platform, arguments: tuple[str, ...]) -> None:
+    run = platform.run("quiet", arguments=arguments)
+    assert run.status == 2
+    assert "The run was never opened" in run.output
+
+
+def test_tags_choose_nothing(platform: Platform) -> None:
+    run = platform.run("quiet", arguments=("--tags", "certificates"))
+    assert run.status == 0, run.output
+    assert procedures(platform.record()) == {("quiet", "a"): "ok", ("quiet", "b"): "ok"}
+
+
+def test_a_run_that_starts_in_the_middle_did_not_go_well(platform: Platform) -> None:
+    run = platform.run("quiet", arguments=("--start-at-task", "Run the procedure"))
+    assert run.status == 2
+    assert "was not opened" in run.output
+
+
+def test_without_our_configuration_nothing_starts(platform: Platform) -> None:
+    other = platform.folder / "other.cfg"
+    other.write_text("[defaults]\n")
+    run = platform.run("breaks", environment={"ANSIBLE_CONFIG": str(other), "HOME": str(platform.folder)})
+    assert run.status == 2
+    assert "run from the root of the checkout" in " ".join(run.output.split())
+    assert "on fire" not in run.output
+
+
+def test_two_playbooks_on_one_command_line_are_two_runs(platform: Platform) -> None:
+    assert platform.run("quiet").status == 0
+    second = platform.folder / "toy.yml"
+    run = ended(platform.playbook(second, arguments=(str(second),)))
+    assert run.status == 0, run.output
+    assert closed(platform)
+    assert len(list(platform.journals())) == 3
+    for journal in platform.journals():
+        assert read_journal(str(journal.parent)).problems == []
+
+
+# A closing that meets trouble
+
+
+def test_a_report_that_cannot_be_made_does_not_keep_the_run_open(platform: Platform) -> None:
+    platform.variables = {"run_close_report_template": "/nonexistent"}
+    run = platform.run("quiet")
+    record = platform.record()
+    assert run.status == 2
+    assert closed(platform)
+    assert "template /nonexistent could not be read" in " ".join(record["verdict"]["reasons"])
+    assert list(platform.delivered.glob("*/record.json"))
+
+
+def test_channels_that_are_wrong_do_not_keep_the_run_open(platform: Platform) -> None:
+    platform.variables = {"notify_channels": [{"name": "x"}], "run_open_needs_records_host": True}
+    run = platform.run("quiet")
+    assert run.status == 2
+    assert closed(platform)
+    assert platform.record()["verdict"]["outcome"] == "failed"
+
+
+def test_a_record_that_changed_after_its_delivery_is_delivered_again(platform: Platform) -> None:
+    assert platform.run("quiet").status == 0
+    (folder,) = platform.runs.iterdir()
+    changed = json.loads((folder / "record.json").read_text())
+    changed["run"]["ticket"] = "CHG-1"
+    (folder / "record.json").write_text(json.dumps(changed))
+    assert platform.run("quiet").status == 0
+    assert read_record(platform.delivered / folder.name / "record.json")["run"]["ticket"] == "CHG-1"

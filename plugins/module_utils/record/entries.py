@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..findings import is_action, is_finding, is_result
 from .own import one_line
 
 OWN_MODULES = "careops.maintenance."
@@ -28,8 +29,7 @@ def result_entry(
         "seconds": round(ended - started, 3),
         "work_seconds": round(sum(_work_seconds(part) for part in parts), 3),
         "ended_at": round(ended, 3),
-        "findings": _gathered(parts, "findings"),
-        "actions": _gathered(parts, "actions"),
+        **_contents(parts),
     }
     if state != "ok":
         entry["message"] = _message(parts)
@@ -38,13 +38,26 @@ def result_entry(
     return entry
 
 
-def _gathered(parts: Iterable[Mapping[str, Any]], key: str) -> list[dict[str, Any]]:
-    rows: list[Mapping[str, Any]] = []
+def _contents(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Findings and actions of the parts; rows that break the contract are counted."""
+    findings: list[dict[str, Any]] = []
+    actions: list[dict[str, Any]] = []
+    malformed = 0
     for part in parts:
-        # Other collections' modules may use the same words for something else.
-        if isinstance(part.get("summary"), Mapping) and isinstance(part.get(key), list):
-            rows.extend(row for row in part[key] if isinstance(row, Mapping))
-    return [dict(row) for row in rows]
+        if not is_result(part):
+            # Other collections' modules may use the same words for something else.
+            continue
+        for rows, fits, gathered in (
+            (part["findings"], is_finding, findings),
+            (part["actions"], is_action, actions),
+        ):
+            good = [dict(row) for row in rows if fits(row)]
+            malformed += len(rows) - len(good)
+            gathered.extend(good)
+    contents: dict[str, Any] = {"findings": findings, "actions": actions}
+    if malformed:
+        contents["malformed"] = malformed
+    return contents
 
 
 def _work_seconds(part: Mapping[str, Any]) -> float:

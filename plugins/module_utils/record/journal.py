@@ -1,10 +1,11 @@
 # Copyright (c) 2026 careops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal of a run: numbered JSON lines, each on disk before the run goes on.
+"""The journal of a run: numbered JSON lines, each written before the run goes on.
 
 Written by the recorder alone, read by whoever closes the run. A killed run loses at most the line
-that it was writing; a gap in the numbers is told.
+that it was writing; a gap in the numbers is told. What was changed and how the run ended is on disk
+before the run goes on, for a machine that loses power.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ FINDINGS = "findings.jsonl"
 REPORT = "report.html"
 METRICS = "metrics.prom"
 DELIVERED = "delivered"
+CLAIM = "claim.json"
+# Kinds of entries that are on disk before the run goes on; so are results with actions.
+DURABLE = ("opened", "interrupted", "closed")
 
 
 class JournalWriter:
@@ -30,17 +34,24 @@ class JournalWriter:
     def __init__(self, folder: str) -> None:
         path = os.path.join(folder, JOURNAL)
         self._number = len(read_journal(folder).entries) if os.path.exists(path) else 0
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        size = os.fstat(self._descriptor).st_size
+        # After a line that was cut off, the next one must not be glued to it.
+        self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
     def append(self, kind: str, time: str, **data: Any) -> None:
         """Writes one line with the next number. time: ISO 8601 in UTC."""
         line = json.dumps(
             {"n": self._number + 1, "kind": kind, "time": time, **data}, default=str, separators=(",", ":")
         )
-        content = line.encode() + b"\n"
+        content = (b"\n" if self._torn else b"") + line.encode() + b"\n"
+        self._torn = True
         while content:
             content = content[os.write(self._descriptor, content) :]
+        self._torn = False
         self._number += 1
+        if kind in DURABLE or data.get("actions"):
+            os.fsync(self._descriptor)
 
     def close(self) -> None:
         """Lets the file go."""
@@ -85,8 +96,9 @@ def read_journal(folder: str) -> Journal:
         except (ValueError, TypeError, KeyError):
             journal.problems.append(f"Line {position} of the journal is torn or damaged.")
             continue
-        if number != expected:
+        # The same number twice: an interrupt came between writing a line and counting it.
+        if number > expected:
             journal.problems.append(f"The journal lacks the entries {expected} to {number - 1}.")
-        expected = number + 1
+        expected = max(expected, number + 1)
         journal.entries.append(entry)
     return journal

@@ -17,9 +17,9 @@ from ..errors import MaintenanceError
 from ..files import write_atomic
 from ..findings import Action, Finding
 from ..glue import Outcome
-from .journal import DELIVERED, FINDINGS, RECORD, Journal, JournalWriter, read_journal
+from .journal import FINDINGS, RECORD, Journal, JournalWriter, read_journal
 from .record import compile_record
-from .runs import Run, find_runs, prune, state_of
+from .runs import Run, claim, claiming, find_runs, note_delivery, prune, state_of
 
 NOT_ACTIVE = (
     "The recorder is not active, so nothing of this run would be written down and nothing was started: add "
@@ -44,17 +44,20 @@ def open_run(folder: str, *, facts: Mapping[str, str], keep: int, now: datetime,
     started = read_journal(folder).first("started")
     if not started:
         raise MaintenanceError(NOT_ACTIVE)
-    others = [run for run in find_runs(os.path.dirname(folder), now=now) if run.folder != folder]
     check_mode = bool(started["check_mode"])
-    _refuse_beside(others, system=facts["system"], work_class=facts["work_class"], check_mode=check_mode)
+    changes = not check_mode and facts["work_class"] != "observe"
+    try:
+        others = _claim(folder, system=facts["system"], changes=changes, now=now)
+    except OSError as error:
+        raise MaintenanceError(f"The folder of runs cannot be written: {error}. Mend that and run again.") from None
     gone = [] if check_mode else prune(others, keep=keep)
     return Outcome(
-        findings=[_left_over(run) for run in others if run.state == "cut_off"],
+        findings=[_left_over(run, check_mode=check_mode) for run in others if run.state == "cut_off"],
         actions=[Action(action="prune", target=name, changed=True, outcome="done") for name in gone],
         details={
             "run": {
                 **facts,
-                "operator": facts["operator"] or os.environ.get("SUDO_USER") or getpass.getuser(),
+                "operator": facts["operator"] or os.environ.get("SUDO_USER") or _account(),
                 "id": started["run_id"],
                 "started": started["time"],
                 "check_mode": check_mode,
@@ -68,23 +71,37 @@ def open_run(folder: str, *, facts: Mapping[str, str], keep: int, now: datetime,
     )
 
 
-def _refuse_beside(others: Sequence[Run], *, system: str, work_class: str, check_mode: bool) -> None:
-    if check_mode or work_class == "observe":
-        return
-    for run in others:
-        if run.state == "live" and run.system == system and not run.check_mode:
-            raise MaintenanceError(
-                f"Another run of {system} is under way ({run.run_id}): "
-                "wait until it has ended, or stop it, then run again."
-            )
+def _claim(folder: str, *, system: str, changes: bool, now: datetime) -> list[Run]:
+    """The other runs; none of them is live on the same system where this one changes something."""
+    directory = os.path.dirname(folder)
+    with claiming(directory):
+        others = [run for run in find_runs(directory, now=now) if run.folder != folder]
+        for run in others:
+            if changes and run.state == "live" and run.system == system:
+                raise MaintenanceError(
+                    f"Another run of {system} is under way ({run.run_id}): "
+                    "wait until it has ended, or stop it, then run again."
+                )
+        if changes:
+            claim(folder, system=system)
+    return others
 
 
-def _left_over(run: Run) -> Finding:
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that no account has.
+        return f"uid {os.getuid()}"
+
+
+def _left_over(run: Run, *, check_mode: bool) -> Finding:
+    who = "the next run that is no rehearsal" if check_mode else "this run"
     return Finding(
         check="run.cut_off",
         subject=run.run_id,
         status="warning",
-        message="An earlier run was killed before it could close; its record is closed now, read it before going on.",
+        message=f"An earlier run was killed before it could close; {who} closes its record, read it before going on.",
     )
 
 
@@ -176,7 +193,7 @@ def _json(data: Any) -> bytes:
 def mark_delivered(folder: str) -> Outcome:
     """Notes that the records host has the record, so that no later run brings it there again."""
     try:
-        write_atomic(os.path.join(folder, DELIVERED), b"", mode=0o640)
+        note_delivery(folder)
     except OSError as error:
         raise MaintenanceError(f"The folder {folder} cannot be written: {error.strerror}.") from None
     return Outcome()

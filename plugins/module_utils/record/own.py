@@ -46,11 +46,18 @@ def of_result(entry: Mapping[str, Any]) -> Iterator[Finding]:
             status="unknown",
             message="The task ran with no_log, so its findings cannot be recorded; take no_log from this task.",
         )
+    if entry.get("malformed"):
+        yield Finding(
+            check="run.contract",
+            subject=f"{entry['host']} {task}",
+            status="unknown",
+            message=f"{entry['malformed']} findings or actions break the result contract and were left out.",
+        )
 
 
-def of_procedures(entry: Mapping[str, Any]) -> Iterator[Finding]:
+def of_procedure(entry: Mapping[str, Any]) -> Iterator[Finding]:
     """A procedure whose group has no host did nothing, and that is worth a word."""
-    if not entry["hosts"]:
+    if not entry["members"]:
         yield Finding(
             check="run.procedure",
             subject=entry["procedure"],
@@ -62,7 +69,24 @@ def of_procedures(entry: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
+def of_unfinished(procedure: str, host: str) -> Finding:
+    """A procedure that neither ended nor failed: something ended the play, and nobody noticed."""
+    return Finding(
+        check="run.procedure",
+        subject=f"{host} {procedure}",
+        status="critical",
+        message="The procedure did not come to its end on this host, and no task failed: see the output of Ansible.",
+    )
+
+
 def of_record(journal: Journal) -> Iterator[Finding]:
     """What is missing from the record."""
+    if not journal.first("opened"):
+        yield Finding(
+            check="run.record",
+            subject="journal",
+            status="critical",
+            message="The run was not opened, so no procedure could begin.",
+        )
     for problem in journal.problems:
         yield Finding(check="run.record", subject="journal", status="critical", message=one_line(problem))

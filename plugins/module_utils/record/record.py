@@ -101,10 +101,29 @@ def _findings(journal: Journal, *, ended: datetime) -> list[Row]:
                 away.add(entry["host"])
         elif entry["kind"] == "play" and entry["procedure"]:
             place = {"host": "localhost", "procedure": entry["procedure"], "time": entry["time"]}
-            findings.extend({**finding.as_dict(), **place} for finding in own.of_procedures(entry))
+            findings.extend({**finding.as_dict(), **place} for finding in own.of_procedure(entry))
+    for procedure, host in _unfinished(journal):
+        place = {"host": host, "procedure": procedure, "time": to_text(ended)}
+        findings.append({**own.of_unfinished(procedure, host).as_dict(), **place})
     place = {"host": "localhost", "procedure": "run_close", "time": to_text(ended)}
     findings.extend({**finding.as_dict(), **place} for finding in own.of_record(journal))
     return findings
+
+
+def _unfinished(journal: Journal) -> list[tuple[str, str]]:
+    """Procedure and host of what neither ended, nor failed, nor had a host that was away."""
+    if journal.first("interrupted") or not journal.first("opened"):
+        return []
+    ended = {(entry["procedure"], entry["host"]) for entry in journal.entries if entry["kind"] == "finished"}
+    away = set()
+    for entry in _results(journal):
+        if _state([entry]) != "ok":
+            ended.add((entry["procedure"], entry["host"]))
+        if entry["state"] == "unreachable":
+            away.add(entry["host"])
+    plays = (entry for entry in journal.entries if entry["kind"] == "play" and entry["procedure"])
+    expected = dict.fromkeys((play["procedure"], host) for play in plays for host in play["hosts"])
+    return [pair for pair in expected if pair not in ended and pair[1] not in away]
 
 
 def _tally(values: Iterable[str], names: Sequence[str]) -> dict[str, int]:
@@ -135,11 +154,13 @@ def _procedures(journal: Journal) -> list[Row]:
                 groups.setdefault((entry["procedure"], host), [])
         elif entry["kind"] == "result":
             groups.setdefault((entry["procedure"], entry["host"]), []).append(entry)
-    return [_procedure(name, host, entries) for (name, host), entries in groups.items()]
+    unfinished = _unfinished(journal)
+    return [_procedure(pair, entries, unfinished=pair in unfinished) for pair, entries in groups.items()]
 
 
-def _procedure(name: str, host: str, entries: list[Row]) -> Row:
-    row: Row = {"name": name, "host": host, "state": _state(entries) if entries else "not run"}
+def _procedure(pair: tuple[str, str], entries: list[Row], *, unfinished: bool) -> Row:
+    state = ("failed" if unfinished else _state(entries)) if entries else "not run"
+    row: Row = {"name": pair[0], "host": pair[1], "state": state}
     if entries:
         row["started"] = min(entry["started"] for entry in entries)
     row["seconds"] = round(sum(entry["seconds"] for entry in entries), 2)

@@ -6,16 +6,21 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
+import json
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..clock import parse_moment
 from ..errors import MaintenanceError
-from .journal import DELIVERED, JOURNAL, RECORD, Journal, read_journal
+from ..files import write_atomic
+from .journal import CLAIM, DELIVERED, JOURNAL, RECORD, Journal, read_journal
 
 # A run of another controller cannot be asked whether it lives; after this long it does not.
 FOREIGN_RUN_DIES_AFTER = timedelta(days=1)
@@ -41,7 +46,6 @@ class Run:
     folder: str
     state: str
     system: str
-    cadence: str
     check_mode: bool
 
     @property
@@ -65,24 +69,21 @@ def find_runs(runs_directory: str, *, now: datetime) -> list[Run]:
 
 
 def _describe(folder: str, journal: Journal, *, now: datetime) -> Run:
-    opened = journal.first("opened")
+    claim = _read_claim(folder)
     return Run(
         folder=folder,
         state=state_of(folder, journal, now=now),
-        system=opened.get("system", ""),
-        cadence=opened.get("cadence", ""),
+        system=claim.get("system", ""),
         check_mode=journal.first("started")["check_mode"],
     )
 
 
 def state_of(folder: str, journal: Journal, *, now: datetime) -> str:
     """How the run in this folder stands; see Run."""
-    if os.path.exists(os.path.join(folder, DELIVERED)):
-        return "delivered"
     started = journal.first("started")
     if journal.first("closed") and os.path.exists(os.path.join(folder, RECORD)):
         # A rehearsal leaves nothing on the records host.
-        return "delivered" if started["check_mode"] else "closed"
+        return "delivered" if started["check_mode"] or is_delivered(folder) else "closed"
     if started["controller"] != socket.gethostname():
         silent = now - parse_moment(journal.entries[-1]["time"], option="time")
         return "cut_off" if silent > FOREIGN_RUN_DIES_AFTER else "live"
@@ -91,6 +92,49 @@ def state_of(folder: str, journal: Journal, *, now: datetime) -> str:
     except OSError:
         return "cut_off"
     return "live" if all(identity[key] == started[key] for key in ("pid_start", "boot_id")) else "cut_off"
+
+
+def is_delivered(folder: str) -> bool:
+    """Whether the records host has the record as it is now."""
+    try:
+        with open(os.path.join(folder, DELIVERED), encoding="ascii") as stream:
+            return stream.read() == _digest(folder)
+    except OSError:
+        return False
+
+
+def note_delivery(folder: str) -> None:
+    """Notes that the records host has the record as it is now. Raises OSError."""
+    write_atomic(os.path.join(folder, DELIVERED), _digest(folder).encode(), mode=0o640)
+
+
+def _digest(folder: str) -> str:
+    with open(os.path.join(folder, RECORD), "rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
+
+
+@contextlib.contextmanager
+def claiming(runs_directory: str) -> Iterator[None]:
+    """One run at a time may look at the others and lay its claim. Raises OSError."""
+    descriptor = os.open(runs_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def claim(folder: str, *, system: str) -> None:
+    """Says which system the run in the folder is about to work on. Raises OSError."""
+    write_atomic(os.path.join(folder, CLAIM), json.dumps({"system": system}).encode(), mode=0o640)
+
+
+def _read_claim(folder: str) -> dict[str, str]:
+    try:
+        with open(os.path.join(folder, CLAIM), encoding="utf-8") as stream:
+            return dict(json.load(stream))
+    except (OSError, ValueError):
+        return {}
 
 
 def prune(runs: list[Run], *, keep: int) -> list[str]:

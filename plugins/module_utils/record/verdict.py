@@ -13,7 +13,8 @@ from .own import one_line
 # Findings of the run about itself. A critical one fails the run whatever policy says.
 OWN_CHECKS = "run."
 REASONS_SHOWN = 10
-# A notice that did not get through is judged by its finding: a dead channel must not fail good work.
+# A notice that did not get through is judged by its finding: one dead channel of several is a warning, and only that
+# nobody at all was told is critical.
 JUDGED_BY_FINDING = ("notify",)
 
 
@@ -44,6 +45,7 @@ def decide(
     )
     if interrupted:
         grave.insert(0, interrupted)
+    grave = list(dict.fromkeys(grave))
     what = "check" if check_mode else "run"
     if grave:
         sentence = f"The {what} failed: {_count(len(grave), 'reason')}."

@@ -18,7 +18,13 @@ FINDING = {"check": "backup.age", "subject": "x", "status": "ok", "message": "m"
 
 
 def contract(**more: Any) -> dict[str, Any]:
-    return {"changed": False, "findings": [FINDING], "actions": [], "summary": {"seconds": 1.5}, **more}
+    return {
+        "changed": False,
+        "findings": [FINDING],
+        "actions": [],
+        "summary": {"worst": "ok", "counts": {}, "seconds": 1.5},
+        **more,
+    }
 
 
 def entry(result: dict[str, Any], state: str = "ok", **task: Any) -> dict[str, Any]:
@@ -62,3 +68,11 @@ def test_no_secret_of_the_invocation_is_kept() -> None:
 def test_what_no_log_hides_is_told_for_our_own_modules() -> None:
     assert entry({"censored": "hidden"})["hidden"] is True
     assert "hidden" not in entry({"censored": "hidden"}, action="ansible.builtin.copy")
+
+
+def test_rows_that_break_the_contract_are_counted_not_kept() -> None:
+    rows = [FINDING, {"title": "x"}, {**FINDING, "status": "fine"}, "text"]
+    written = entry(contract(findings=rows, actions=[{"action": "a", "target": "t", "changed": 1, "outcome": "done"}]))
+    assert written["findings"] == [FINDING]
+    assert written["actions"] == []
+    assert written["malformed"] == 4

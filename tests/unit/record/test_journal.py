@@ -69,3 +69,18 @@ def test_an_entry_taken_out_is_told(tmp_path: Path, line: int, problem: str) -> 
 def test_no_journal_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(MaintenanceError, match="cannot be read: No such file"):
         read_journal(str(tmp_path))
+
+
+def test_an_entry_after_a_torn_line_is_not_glued_to_it(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_bytes(path.read_bytes()[:-9])
+    write(tmp_path, "d")
+    journal = read_journal(str(tmp_path))
+    assert [entry["kind"] for entry in journal.entries] == ["a", "b", "d"]
+
+
+def test_a_line_that_was_written_and_not_counted_is_no_gap(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines, lines[-1]]))
+    assert read_journal(str(tmp_path)).problems == []

@@ -70,7 +70,17 @@ def result(host: str = "db", state: str = "ok", **more: Any) -> dict[str, Any]:
 
 
 def play(*hosts: str, procedure: str = "backups") -> dict[str, Any]:
-    return {"kind": "play", "time": "2026-03-01T02:30:05Z", "procedure": procedure, "hosts": list(hosts)}
+    return {
+        "kind": "play",
+        "time": "2026-03-01T02:30:05Z",
+        "procedure": procedure,
+        "members": len(hosts),
+        "hosts": list(hosts),
+    }
+
+
+def finished(host: str = "db", procedure: str = "backups") -> dict[str, Any]:
+    return {"kind": "finished", "time": "2026-03-01T02:30:30Z", "procedure": procedure, "host": host}
 
 
 def compiled(*entries: Row, problems: list[str] | None = None) -> tuple[Row, list[Row]]:
@@ -81,7 +91,7 @@ def compiled(*entries: Row, problems: list[str] | None = None) -> tuple[Row, lis
 
 
 def test_a_good_run() -> None:
-    record, findings = compiled(play("db"), result())
+    record, findings = compiled(play("db"), result(), finished())
     assert record["verdict"]["outcome"] == "ok"
     assert record["run"]["ticket"] == "CHG-7"
     assert record["run"]["seconds"] == 60.0
@@ -122,8 +132,29 @@ def test_trouble_becomes_a_finding(
 
 
 def test_a_host_that_its_procedure_never_reached() -> None:
-    record, _findings = compiled(play("db", "db2"), result())
+    record, _findings = compiled(play("db", "db2"), result(), finished())
     assert {row["host"]: row["state"] for row in record["procedures"]} == {"db": "ok", "db2": "not run"}
+    assert [(row["check"], row["host"], row["status"]) for row in record["attention"]] == [
+        ("run.procedure", "db2", "critical")
+    ]
+    assert record["verdict"]["outcome"] == "failed"
+
+
+def test_a_procedure_that_stopped_half_way_without_a_failure_is_none_that_went_well() -> None:
+    record, _findings = compiled(play("db"), result())
+    assert record["procedures"][0]["state"] == "failed"
+    assert record["verdict"]["outcome"] == "failed"
+
+
+def test_a_host_that_was_away_is_told_once() -> None:
+    record, _findings = compiled(play("db"), result(state="unreachable"), play("db", procedure="patching"))
+    assert [row["check"] for row in record["attention"]] == ["run.unreachable"]
+
+
+def test_a_run_that_was_never_opened_did_not_go_well() -> None:
+    record, _findings = compile_record(Journal(entries=[STARTED]), ended=ENDED, fail_on=["critical"])
+    assert record["verdict"]["outcome"] == "failed"
+    assert "was not opened" in record["verdict"]["reasons"][0]
 
 
 def test_an_empty_group_is_unknown_not_ok() -> None:

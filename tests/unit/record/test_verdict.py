@@ -57,6 +57,11 @@ def test_a_rehearsal_is_called_a_check() -> None:
 
 
 def test_many_reasons_are_counted_not_listed() -> None:
-    reasons = verdict([finding("critical")] * (REASONS_SHOWN + 5))["reasons"]
+    findings = [{**finding("critical"), "subject": str(number)} for number in range(REASONS_SHOWN + 5)]
+    reasons = verdict(findings)["reasons"]
     assert len(reasons) == REASONS_SHOWN + 1
     assert reasons[-1] == "and 5 more, see the record"
+
+
+def test_the_same_reason_is_given_once() -> None:
+    assert verdict([finding("critical")] * 3)["reasons"] == ["db: clinic: Look at it."]

@@ -57,7 +57,12 @@ class Mail:
 
     def _connect(self, timeout: float) -> smtplib.SMTP:
         # Without ca_cert this trusts what the system trusts.
-        context = ssl.create_default_context(cafile=self._settings.get("ca_cert"))
+        authorities = self._settings.get("ca_cert")
+        try:
+            context = ssl.create_default_context(cafile=authorities)
+        except OSError as error:
+            reason = getattr(error, "reason", None) or error.strerror
+            raise DeliveryError(f"the file ca_cert {authorities} cannot be used ({reason})", passing=False) from None
         if self._encryption == "tls":
             return smtplib.SMTP_SSL(self._host, self._port, timeout=timeout, context=context)
         server = smtplib.SMTP(self._host, self._port, timeout=timeout)

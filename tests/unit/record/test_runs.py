@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -111,8 +110,6 @@ def _open_at_once(folder: str, gate: Any, answers: Any) -> None:
     try:
         lifecycle.open_run(folder, facts=FACTS, keep=5, now=NOW, recorder_error="")
         answers.put("opened")
-        # It lives on while the others ask.
-        time.sleep(1)
     except MaintenanceError:
         answers.put("refused")
 

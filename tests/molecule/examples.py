@@ -89,8 +89,8 @@ def run(scenario: Scenario, folder: Path) -> list[Example]:
         for task in play["tasks"]
         for result in task["hosts"].values()
     ]
-    failed = [f"{play}, {task}: {result}" for play, task, result in tasks if result.get("failed")]
-    assert (failed, done.returncode) == ([], 0), done.stderr
+    failed = [f"{play}: {task}: {result['msg']}" for play, task, result in tasks if result.get("failed")]
+    assert not failed and done.returncode == 0, "\n".join([*failed, done.stderr])
     return [
         Example(play, task, {key: value for key, value in result.items() if key not in ADDED})
         for play, task, result in tasks

@@ -8,17 +8,24 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from ansible import constants, context
+from ansible.parsing import vault
+from ansible.parsing.splitter import parse_kv
+from ansible.utils.collection_loader import AnsibleCollectionConfig
 
-from ..module_utils.record.journal import RECORD, REPORT
+from ..module_utils.errors import MaintenanceError
+from ..module_utils.record.journal import RECORD, REPORT, read_journal
 from ..module_utils.report.text import render_text
 
 # Set for the nested ansible-playbook: the folder of the run that it closes.
@@ -27,27 +34,46 @@ PLAYBOOK = Path(__file__).parents[2] / "playbooks" / "close.yml"
 SECONDS_TO_CLOSE = 120
 SECONDS_TO_RAISE_AGAIN = 0.05
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# The options that lead to the hosts, by the names under which Ansible keeps what they were given.
+ALIKE = (
+    *("connection", "timeout", "connection_password_file", "become_method", "become_user", "become_password_file"),
+    *("ssh_common_args", "ssh_extra_args", "scp_extra_args", "sftp_extra_args"),
+)
+ACCESS = {"remote_user": "user", "private_key_file": "private-key", **{name: name.replace("_", "-") for name in ALIKE}}
+# A vault password that was asked for or came through a pipe cannot be read twice; ansible-core 2.19 keeps them here.
+KNOWN_SECRETS = getattr(vault, "VaultSecretsContext", None)
+PROMPTS = ("@prompt", "@prompt_ask_vault_pass")
+# How Ansible 2.16 to 2.19 begin the line that says what went wrong.
+ERROR = re.compile(r"""^(?:ERROR! |\[ERROR\]: | +msg: (?![|>])|fatal: .*"msg": )["']?(.+?)["'}]*$""", re.MULTILINE)
 
 
 class Recorder(Protocol):
     """The two calls that the end of a process makes."""
 
     def interrupted(self, number: int) -> None: ...
-
     def end(self) -> None: ...
 
 
 def register(recorder: Recorder) -> None:
     """Sees to it that the recorder hears of signals and of the end of this process.
 
-    SIGTERM and SIGHUP would kill Ansible on the spot; they become what Ctrl-C is. Workers inherit the
-    handlers, and must die of these signals as ever.
+    SIGTERM and SIGHUP would kill Ansible on the spot; they become what Ctrl-C is. Workers inherit the handlers, and
+    must die of these signals as ever. What is ignored, as under nohup, stays ignored.
     """
     owner = os.getpid()
     for number in INTERRUPTS:
-        signal.signal(number, _handler(recorder, owner))
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _handler(recorder, owner))
     _raise_again_what_is_swallowed(owner)
     atexit.register(recorder.end)
+    atexit.register(_ignore_interrupts)  # what is registered last is called first
+
+
+def _ignore_interrupts() -> None:
+    # A second Ctrl-C, or one that is still to be raised again, must not stop the closing.
+    for number in INTERRUPTS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, lambda _number, _frame: None)
 
 
 def _raise_again_what_is_swallowed(owner: int) -> None:
@@ -81,60 +107,93 @@ def _handler(recorder: Recorder, owner: int) -> Callable[[int, Any], None]:
 
 def close_interrupted(folder: str, display: Any) -> None:
     """Runs playbooks/close.yml on the run in the folder, with the inventory and access of this one."""
-    for number in INTERRUPTS:
-        signal.signal(number, signal.SIG_IGN)
-    display.display("Closing the interrupted run ...", stderr=True)
+    _ignore_interrupts()
     log = Path(folder) / "closing.log"
     try:
-        with log.open("wb") as output:
-            subprocess.run(
-                [sys.executable, "-m", "ansible", "playbook", *_access(context.CLIARGS), str(PLAYBOOK)],
-                env={**os.environ, CLOSING: folder},
+        # Not in the folder of the run: the records host is given a copy of that.
+        with tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as private, log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ansible", "playbook", *access(context.CLIARGS, private), str(PLAYBOOK)],
+                env={**os.environ, **_environment(private), CLOSING: folder},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                timeout=SECONDS_TO_CLOSE,
-                check=False,
             )
-    except (OSError, subprocess.SubprocessError) as error:
-        display.warning(f"The run could not be closed now, the next run will do it: {error}")
-        return
-    show(folder, display)
+            _tell(display.display, "Closing the interrupted run ...", stderr=True)
+            process.wait(SECONDS_TO_CLOSE)
+        if read_journal(folder).last("closed"):
+            show(folder, display)
+            return
+        reason = f"{last_error(log.read_text(encoding='utf-8', errors='replace'))} ({log} says more)"
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        reason = f"it took longer than {SECONDS_TO_CLOSE} seconds"
+    except (OSError, MaintenanceError) as error:
+        reason = str(error)
+    _tell(display.warning, f"The run could not be closed now because: {reason}; the next run closes it.")
 
 
 def leave(status: int) -> None:
     """Ends this process with that exit status, from a function that atexit calls."""
     shutil.rmtree(constants.DEFAULT_LOCAL_TMP, ignore_errors=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        _tell(stream.flush)
     os._exit(status)
-
-
-def _access(arguments: Mapping[str, Any]) -> list[str]:
-    """The options of this command line that lead to the hosts, for the nested one."""
-    options: list[str] = []
-    for source in arguments.get("inventory") or ():
-        options += ["--inventory", source]
-    for variables in arguments.get("extra_vars") or ():
-        options += ["--extra-vars", variables]
-    for identity in arguments.get("vault_ids") or ():
-        options += ["--vault-id", identity]
-    for file in arguments.get("vault_password_files") or ():
-        options += ["--vault-password-file", file]
-    for name in ("remote_user", "connection", "private_key_file", "ssh_common_args", "ssh_extra_args"):
-        if arguments.get(name):
-            options += [f"--{name.replace('_file', '').replace('_', '-').replace('remote-', '')}", arguments[name]]
-    if arguments.get("check"):
-        options.append("--check")
-    return options
 
 
 def show(folder: str, display: Any) -> None:
     """Prints how the run ended, from its record."""
     try:
         record = json.loads((Path(folder) / RECORD).read_text(encoding="utf-8"))
+        _tell(display.display, "\n" + render_text(record, report_path=str(Path(folder) / REPORT)))
     except (OSError, ValueError) as error:
-        display.warning(f"The run in {folder} has no record: {error}. The next run closes it.")
-        return
-    display.display("\n" + render_text(record, report_path=str(Path(folder) / REPORT)))
+        _tell(display.warning, f"The run in {folder} has no record: {error}. The next run closes it.")
+
+
+def _tell(say: Callable[..., Any], *words: str, **options: Any) -> None:
+    # A terminal that is gone answers EIO, a closed stream ValueError.
+    with suppress(OSError, ValueError):
+        say(*words, **options)
+
+
+def last_error(log: str) -> str:
+    """What went wrong at last, from what ansible-playbook printed."""
+    return (ERROR.findall(log) or log.strip().splitlines() or ["it ended without a word"])[-1].rstrip(". ")
+
+
+def access(arguments: Mapping[str, Any], private: str) -> list[str]:
+    """The options that lead to the hosts, for the nested run. private: a folder for what no other user may see."""
+    options = [f"--inventory={source}" for source in arguments.get("inventory") or ()]
+    options += [f"--extra-vars={_from_file(variables, private)}" for variables in arguments.get("extra_vars") or ()]
+    # One word each, as a value may begin with a dash.
+    options += [f"--{option}={arguments[name]}" for name, option in ACCESS.items() if arguments.get(name)]
+    if not KNOWN_SECRETS:
+        known = (each for each in arguments.get("vault_ids") or () if not f"@{each}".endswith(PROMPTS))
+        options += [f"--vault-id={each}" for each in known]
+        options += [f"--vault-password-file={file}" for file in arguments.get("vault_password_files") or ()]
+    return options + [f"--{name}" for name in ("become", "check") if arguments.get(name)]
+
+
+def _from_file(variables: str, private: str) -> str:
+    if variables[:1] in ("", "@"):
+        return variables
+    content = variables if variables[0] in "[{" else json.dumps(parse_kv(variables))
+    return "@" + _keep(content.encode(errors="surrogateescape"), private)
+
+
+def _keep(secret: bytes, private: str) -> str:
+    with tempfile.NamedTemporaryFile("wb", dir=private, delete=False) as stream:
+        stream.write(secret)
+        return stream.name
+
+
+def _environment(private: str) -> dict[str, str]:
+    # Collections may lie beside the playbook of this run, where the nested one would not look.
+    collections = os.pathsep.join(AnsibleCollectionConfig.collection_paths)
+    settings = {"ANSIBLE_COLLECTIONS_PATH": collections, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_ASK_VAULT_PASS": "0"}
+    secrets = KNOWN_SECRETS.current().secrets if KNOWN_SECRETS else ()
+    if secrets:
+        files = (f"{name}@{_keep(secret.bytes, private)}" for name, secret in secrets)
+        settings["ANSIBLE_VAULT_IDENTITY_LIST"] = ",".join(files)
+    return settings

@@ -339,7 +339,7 @@ def test_a_password_does_not_leave_the_machine_unencrypted(box: mail.Mailbox, ru
     [
         ({"recipients": ["no address"]}, "no mail address"),
         ({"sender": "a@b\nBcc: all@clinic.example"}, "no mail address"),
-        ({"ca_cert": "/nowhere.pem", "encryption": "tls"}, "cannot be reached"),
+        ({"ca_cert": "/nowhere.pem", "encryption": "tls"}, "the file ca_cert /nowhere.pem cannot be used"),
     ],
 )
 def test_a_channel_set_up_wrongly_is_a_finding(

@@ -57,7 +57,7 @@ def of_result(entry: Mapping[str, Any]) -> Iterator[Finding]:
 
 def of_procedure(entry: Mapping[str, Any]) -> Iterator[Finding]:
     """A procedure whose group has no host did nothing, and that is worth a word."""
-    if not entry["members"]:
+    if not entry.get("members", len(entry["hosts"])):
         yield Finding(
             check="run.procedure",
             subject=entry["procedure"],

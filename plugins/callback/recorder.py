@@ -254,7 +254,9 @@ class CallbackModule(CallbackBase):
             self._write("interrupted", sentence=f"The run was interrupted {reason}{where}{during}{hint}.")
             closing.close_interrupted(self._folder, self._display)
         elif self._is_run:
-            self._display.error("The run was never opened, so nothing was done: do not skip its first play.")
+            closing.tell(
+                self._display.error, "The run was never opened, so nothing was done: do not skip its first play."
+            )
         if (self._journal is not None or self._is_run) and not self._signal:
             # Ansible has ways to end early with exit status 0; a run without a verdict must not.
             closing.leave(2)

@@ -120,7 +120,7 @@ def close_interrupted(folder: str, display: Any) -> None:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            _tell(display.display, "Closing the interrupted run ...", stderr=True)
+            tell(display.display, "Closing the interrupted run ...", stderr=True)
             process.wait(SECONDS_TO_CLOSE)
         if read_journal(folder).last("closed"):
             show(folder, display)
@@ -131,14 +131,14 @@ def close_interrupted(folder: str, display: Any) -> None:
         reason = f"it took longer than {SECONDS_TO_CLOSE} seconds"
     except (OSError, MaintenanceError) as error:
         reason = str(error)
-    _tell(display.warning, f"The run could not be closed now because: {reason}; the next run closes it.")
+    tell(display.warning, f"The run could not be closed now because: {reason}; the next run closes it.")
 
 
 def leave(status: int) -> None:
     """Ends this process with that exit status, from a function that atexit calls."""
     shutil.rmtree(constants.DEFAULT_LOCAL_TMP, ignore_errors=True)
     for stream in (sys.stdout, sys.stderr):
-        _tell(stream.flush)
+        tell(stream.flush)
     os._exit(status)
 
 
@@ -146,13 +146,13 @@ def show(folder: str, display: Any) -> None:
     """Prints how the run ended, from its record."""
     try:
         record = json.loads((Path(folder) / RECORD).read_text(encoding="utf-8"))
-        _tell(display.display, "\n" + render_text(record, report_path=str(Path(folder) / REPORT)))
+        tell(display.display, "\n" + render_text(record, report_path=str(Path(folder) / REPORT)))
     except (OSError, ValueError) as error:
-        _tell(display.warning, f"The run in {folder} has no record: {error}. The next run closes it.")
+        tell(display.warning, f"The run in {folder} has no record: {error}. The next run closes it.")
 
 
-def _tell(say: Callable[..., Any], *words: str, **options: Any) -> None:
-    # A terminal that is gone answers EIO, a closed stream ValueError.
+def tell(say: Callable[..., Any], *words: str, **options: Any) -> None:
+    """Says it where somebody may still hear: a terminal that is gone answers EIO, a closed stream ValueError."""
     with suppress(OSError, ValueError):
         say(*words, **options)
 

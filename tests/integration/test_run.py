@@ -368,6 +368,7 @@ def test_a_play_that_a_role_ended_did_not_go_well(platform: Platform) -> None:
 
 def test_a_role_that_lacks_a_file_fails_the_run_closed(platform: Platform) -> None:
     platform.groups = {"lacks_file": ["a"]}
+    platform.add_role("lacks_file", "- ansible.builtin.include_tasks: nowhere.yml\n")
     run = platform.run("lacks_file", "quiet")
     record = platform.record()
     assert run.status != 0
@@ -377,6 +378,7 @@ def test_a_role_that_lacks_a_file_fails_the_run_closed(platform: Platform) -> No
 
 
 def test_a_role_that_cannot_be_read_ends_the_run_closed(platform: Platform) -> None:
+    platform.add_role("cannot_be_read", "- ansible.builtin.ping: [\n")
     run = platform.run("cannot_be_read", "quiet")
     record = platform.record()
     assert run.status != 0

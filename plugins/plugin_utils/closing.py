@@ -168,7 +168,7 @@ def access(arguments: Mapping[str, Any], private: str) -> list[str]:
     options += [f"--extra-vars={_from_file(variables, private)}" for variables in arguments.get("extra_vars") or ()]
     # One word each, as a value may begin with a dash.
     options += [f"--{option}={arguments[name]}" for name, option in ACCESS.items() if arguments.get(name)]
-    if not KNOWN_SECRETS:
+    if KNOWN_SECRETS is None:
         known = (each for each in arguments.get("vault_ids") or () if not f"@{each}".endswith(PROMPTS))
         options += [f"--vault-id={each}" for each in known]
         options += [f"--vault-password-file={file}" for file in arguments.get("vault_password_files") or ()]
@@ -192,7 +192,7 @@ def _environment(private: str) -> dict[str, str]:
     # Collections may lie beside the playbook of this run, where the nested one would not look.
     collections = os.pathsep.join(AnsibleCollectionConfig.collection_paths)
     settings = {"ANSIBLE_COLLECTIONS_PATH": collections, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_ASK_VAULT_PASS": "0"}
-    secrets = KNOWN_SECRETS.current().secrets if KNOWN_SECRETS else ()
+    secrets = () if KNOWN_SECRETS is None else KNOWN_SECRETS.current().secrets
     if secrets:
         files = (f"{name}@{_keep(secret.bytes, private)}" for name, secret in secrets)
         settings["ANSIBLE_VAULT_IDENTITY_LIST"] = ",".join(files)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.lab import modules, postgres
 from tests.lab.modules import findings_of, run_module
@@ -595,28 +593,3 @@ def test_without_psycopg2_the_package_is_named(pg: postgres.Server, tmp_path: An
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/root"}
     result = run_module("pg_maintenance", pg.options(databases=["postgres"]), env=environment, cwd=str(tmp_path))
     assert result["failed"] and "python3-psycopg2" in result["msg"]
-
-
-def test_the_examples_are_valid_and_run(pg: postgres.Server, clinic: str) -> None:
-    from ansible_collections.careops.maintenance.plugins.modules import pg_maintenance
-
-    pg.execute(
-        "CREATE TABLE patient_records (id int); CREATE TABLE medical_transcriptions (id int);"
-        "CREATE TABLE diagnosis_codes (id int); CREATE TABLE audit_logs (id int)",
-        clinic,
-    )
-    for example in yaml.safe_load(pg_maintenance.EXAMPLES):
-        options = example["careops.maintenance.pg_maintenance"] or {}
-        result = run_module("pg_maintenance", {**options, **pg.options(databases=[clinic])}, check=True)
-        assert "failed" not in result, example["name"]
-
-
-def test_it_can_be_documented() -> None:
-    done = subprocess.run(
-        ["ansible-doc", "-t", "module", "careops.maintenance.pg_maintenance"],
-        cwd=modules.ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "reindex_tables" in done.stdout

@@ -38,3 +38,20 @@ def sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def names_in(folder: str) -> list[str]:
+    """Names in the folder, in no order; none where it is not there or may not be read."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def text_of(path: str, *, longest: int = -1) -> str:
+    """The file's text, or its first ``longest`` characters; empty where it is not there or may not be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read(longest)
+    except OSError:
+        return ""

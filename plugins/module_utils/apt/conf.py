@@ -19,6 +19,7 @@ from typing import Optional
 from urllib.parse import unquote
 
 from ..errors import MaintenanceError
+from ..files import names_in, text_of
 from ..runner import Runner
 from .settings import Setting, Value, Wanted
 
@@ -109,26 +110,11 @@ def _own_lines(setting: Setting) -> str:
 
 def later_mentions(folder: str, name: str, settings: Iterable[Setting]) -> dict[str, list[str]]:
     """Files that apt reads after ours and that name a setting: where an override comes from. By option."""
-    later = sorted(entry for entry in _names(folder) if entry > name)
+    later = sorted(entry for entry in names_in(folder) if entry > name)
     paths = [os.path.join(folder, entry) for entry in later]
     paths.append(os.path.join(os.path.dirname(folder), "apt.conf"))
-    texts = {path: _read(path).lower() for path in paths}
+    texts = {path: text_of(path).lower() for path in paths}
     return {
         setting.option: [path for path, text in texts.items() if setting.key.rpartition("::")[2].lower() in text]
         for setting in settings
     }
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except OSError:
-        return ""

@@ -11,6 +11,8 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Optional
 
+from ..files import names_in, text_of
+
 
 @dataclass(frozen=True)
 class Release:
@@ -45,10 +47,12 @@ def _moment(text: Optional[str]) -> Optional[datetime]:
 def read_releases(folder: str) -> list[Release]:
     """Every archive that apt has fetched lists of. Files that cannot be read are left out."""
     releases = []
-    for name in sorted(_listdir(folder)):
+    for name in sorted(names_in(folder)):
         for ending in ("InRelease", "Release"):
             if name.endswith(f"_{ending}"):
-                releases.append(parse_release(_read(os.path.join(folder, name)), prefix=name[: -len(ending)]))
+                releases.append(
+                    parse_release(text_of(os.path.join(folder, name), longest=4096), prefix=name[: -len(ending)])
+                )
                 break
     return releases
 
@@ -82,18 +86,3 @@ def _modified(path: str) -> Optional[datetime]:
         return datetime.fromtimestamp(os.stat(path).st_mtime, tz=timezone.utc)
     except OSError:
         return None
-
-
-def _listdir(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read(4096)
-    except OSError:
-        return ""

@@ -102,7 +102,10 @@ def test_a_second_run_of_the_system_is_refused_and_one_of_another_is_not(tmp_pat
 def test_one_that_only_looks_runs_beside_any(tmp_path: Path) -> None:
     first, second = make(tmp_path, "1"), make(tmp_path, "2")
     lifecycle.open_run(str(first), facts=FACTS, keep=5, now=NOW, recorder_error="")
-    lifecycle.open_run(str(second), facts={**FACTS, "work_class": "observe"}, keep=5, now=NOW, recorder_error="")
+    looks = {**FACTS, "work_class": "observe"}
+    opened = lifecycle.open_run(str(second), facts=looks, keep=5, now=NOW, recorder_error="")
+    assert opened.details is not None
+    assert opened.details["run"]["work_class"] == "observe"
 
 
 def _open_at_once(folder: str, gate: Any, answers: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -48,10 +49,12 @@ def _major(bindir: Path) -> int:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody has, below those that the kernel gives to clients: it stays free while a server restarts."""
+    for port in random.SystemRandom().sample(range(20000, 32000), 200):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free between 20000 and 32000")
 
 
 @dataclass

@@ -51,6 +51,7 @@ from ..module_utils.record.runs import process_identity
 from ..plugin_utils import closing, tasks
 
 RECORD_MODULE = "careops.maintenance.run_record"
+WINDOW_MODULE = "careops.maintenance.maintenance_window"
 
 
 def _guarded(hook: Callable[..., None]) -> Callable[..., None]:
@@ -135,7 +136,8 @@ class CallbackModule(CallbackBase):
         self._procedure = tasks.procedure_of(play)
         if self._procedure:
             members, hosts = tasks.hosts_of(play, self._procedure)
-            self._write("play", procedure=self._procedure, members=members, hosts=hosts)
+            entry = tasks.entry_of(play)
+            self._write("play", procedure=self._procedure, entry=entry, members=members, hosts=hosts)
 
     @_guarded
     def v2_playbook_on_stats(self, stats: Any) -> None:
@@ -179,6 +181,8 @@ class CallbackModule(CallbackBase):
             return
         if state == "ok" and tasks.is_include(task):
             return
+        if state == "ok" and action == WINDOW_MODULE:
+            self._write("window", **result._result["details"])
         facts = {
             "procedure": self._procedure or tasks.role_of(task) or self._play.get_name(),
             "task": task.get_name(),

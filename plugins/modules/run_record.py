@@ -59,6 +59,30 @@ options:
         description: The change ticket.
         type: str
         default: ""
+      moment:
+        description: The time that the run takes as its own, where that is not the present one.
+        type: str
+        default: ""
+      change:
+        description: What is known of the change before it begins; what is empty is left out of the record.
+        type: dict
+        suboptions:
+          summary:
+            description: What is planned.
+            type: str
+          rollback_plan:
+            description: How it is undone.
+            type: str
+          test_evidence:
+            description: Where it was tried before, and with what result.
+            type: str
+          notes:
+            description: Anything else that belongs in the record.
+            type: str
+      entries:
+        description: By procedure, the entry point that policy wants instead of the playbook's; V(skip) leaves it out.
+        type: dict
+        default: {}
   fail_on:
     description: Statuses of findings that fail the run.
     type: list
@@ -150,6 +174,7 @@ from ..module_utils.clock import now_or
 from ..module_utils.glue import Outcome, conclude
 from ..module_utils.record.lifecycle import close_run, judge_run, mark_delivered, open_run
 
+CHANGE_PARTS = ("summary", "rollback_plan", "test_evidence", "notes")
 RUN_SPEC = {
     "system": {"type": "str", "required": True},
     "cadence": {"type": "str", "required": True},
@@ -160,6 +185,9 @@ RUN_SPEC = {
     },
     "operator": {"type": "str", "default": ""},
     "ticket": {"type": "str", "default": ""},
+    "moment": {"type": "str", "default": ""},
+    "change": {"type": "dict", "options": {part: {"type": "str"} for part in CHANGE_PARTS}},
+    "entries": {"type": "dict", "default": {}},
 }
 
 

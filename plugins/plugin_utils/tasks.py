@@ -83,6 +83,12 @@ def procedure_of(play: Any) -> str:
     return procedure if isinstance(procedure, str) else ""
 
 
+def entry_of(play: Any) -> str:
+    """The entry point of the role that the playbook names for its procedure."""
+    entry = play.get_vars().get("procedure_entry")
+    return entry if isinstance(entry, str) else ""
+
+
 def is_run(playbook: Any) -> bool:
     """Whether the playbook is a cadence: one of its plays is the step of a procedure."""
     return any(procedure_of(play) for play in playbook.get_plays())

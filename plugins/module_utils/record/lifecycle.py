@@ -28,7 +28,7 @@ NOT_ACTIVE = (
 )
 
 
-def open_run(folder: str, *, facts: Mapping[str, str], keep: int, now: datetime, recorder_error: str) -> Outcome:
+def open_run(folder: str, *, facts: Mapping[str, Any], keep: int, now: datetime, recorder_error: str) -> Outcome:
     """Proves that the recorder writes, finds what earlier runs left, and refuses to run beside a live run.
 
     folder: where the recorder of this run writes. facts: what is known of the run, for its record.
@@ -58,6 +58,8 @@ def open_run(folder: str, *, facts: Mapping[str, str], keep: int, now: datetime,
             "run": {
                 **facts,
                 "operator": facts["operator"] or os.environ.get("SUDO_USER") or _account(),
+                "moment": _moment(facts) or started["time"],
+                "change": {part: text.strip() for part, text in (facts.get("change") or {}).items() if text},
                 "id": started["run_id"],
                 "started": started["time"],
                 "check_mode": check_mode,
@@ -85,6 +87,11 @@ def _claim(folder: str, *, system: str, changes: bool, now: datetime) -> list[Ru
         if changes:
             claim(folder, system=system)
     return others
+
+
+def _moment(facts: Mapping[str, Any]) -> str:
+    given: str = facts.get("moment") or ""
+    return to_text(parse_moment(given, option="run.moment")) if given else ""
 
 
 def _account() -> str:

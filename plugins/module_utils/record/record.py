@@ -18,6 +18,8 @@ from .verdict import decide
 
 SCHEMA = 1
 SLOWEST_TASKS = 20
+# What policy says of a procedure that a cadence leaves out.
+SKIP = "skip"
 RUN_KEYS = (
     "system",
     "cadence",
@@ -38,6 +40,7 @@ def compile_record(journal: Journal, *, ended: datetime, fail_on: Sequence[str])
 
     ended: the moment the run ended. fail_on: statuses of findings that fail the run.
     """
+    journal = _as_planned(journal)
     findings = _findings(journal, ended=ended)
     actions = [{**action, **_place(entry)} for entry in _results(journal) for action in entry.get("actions", ())]
     started = journal.first("started")
@@ -76,8 +79,27 @@ def compile_record(journal: Journal, *, ended: datetime, fail_on: Sequence[str])
 
 
 def _run_facts(journal: Journal) -> Row:
-    known = {**journal.first("started"), **journal.first("opened")}
-    return {key: str(known.get(key, "")) for key in RUN_KEYS}
+    opened, gate = journal.first("opened"), journal.last("window")
+    known = {**journal.first("started"), **opened}
+    facts: Row = {key: str(known.get(key, "")) for key in RUN_KEYS}
+    facts["moment"] = gate.get("moment") or known.get("moment") or known["time"]
+    facts.update({key: gate[key] for key in ("window", "approval") if gate.get(key)})
+    if known.get("change"):
+        facts["change"] = known["change"]
+    return facts
+
+
+def _as_planned(journal: Journal) -> Journal:
+    """The journal with the entry point of every procedure, and without those that policy leaves out."""
+    entries = journal.first("opened").get("entries") or {}
+    planned = []
+    for entry in journal.entries:
+        if entry["kind"] == "play" and entry["procedure"]:
+            entry = {**entry, "entry": entries.get(entry["procedure"], entry.get("entry", ""))}
+            if entry["entry"] == SKIP:
+                continue
+        planned.append(entry)
+    return Journal(entries=planned, problems=journal.problems)
 
 
 def _results(journal: Journal) -> Iterable[Row]:
@@ -148,19 +170,24 @@ def _hosts(journal: Journal) -> list[Row]:
 
 def _procedures(journal: Journal) -> list[Row]:
     groups: dict[tuple[str, str], list[Row]] = {}
+    begun: dict[str, str] = {}
     for entry in journal.entries:
         if entry["kind"] == "play" and entry["procedure"]:
+            begun[entry["procedure"]] = entry["entry"]
             for host in entry["hosts"]:
                 groups.setdefault((entry["procedure"], host), [])
         elif entry["kind"] == "result":
             groups.setdefault((entry["procedure"], entry["host"]), []).append(entry)
     unfinished = _unfinished(journal)
-    return [_procedure(pair, entries, unfinished=pair in unfinished) for pair, entries in groups.items()]
+    return [
+        _procedure(pair, entries, entry=begun.get(pair[0], ""), unfinished=pair in unfinished)
+        for pair, entries in groups.items()
+    ]
 
 
-def _procedure(pair: tuple[str, str], entries: list[Row], *, unfinished: bool) -> Row:
+def _procedure(pair: tuple[str, str], entries: list[Row], *, entry: str, unfinished: bool) -> Row:
     state = ("failed" if unfinished else _state(entries)) if entries else "not run"
-    row: Row = {"name": pair[0], "host": pair[1], "state": state}
+    row: Row = {"name": pair[0], "host": pair[1], **({"entry": entry} if entry else {}), "state": state}
     if entries:
         row["started"] = min(entry["started"] for entry in entries)
     row["seconds"] = round(sum(entry["seconds"] for entry in entries), 2)

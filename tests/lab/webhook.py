@@ -36,6 +36,7 @@ class Receiver:
 
     port: int = 0
     posts: list[Post] = field(default_factory=list)
+    gets: list[Post] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     silent: bool = False
     released: threading.Event = field(default_factory=threading.Event)
@@ -56,8 +57,14 @@ def receiver() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            self.take(state.posts)
+
+        def do_GET(self) -> None:
+            self.take(state.gets)
+
+        def take(self, kept: list[Post]) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            state.posts.append(Post(self.path, dict(self.headers.items()), body))
+            kept.append(Post(self.path, dict(self.headers.items()), body))
             if state.silent:
                 state.released.wait(30)
                 return

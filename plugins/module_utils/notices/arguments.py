@@ -1,7 +1,7 @@
 # Copyright (c) 2026 careops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options of the module send_notice."""
+"""Options of the modules that tell people."""
 
 from __future__ import annotations
 
@@ -63,4 +63,37 @@ ARGUMENTS: dict[str, Any] = {
             (name, f"{name}_env", f"{name}_file") for name in ("password", "url", "token", "signing_key")
         ],
     },
+}
+
+SILENCE_ARGUMENTS: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "url": {"type": "str", "required": True},
+    "run_id": {"type": "str", "required": True},
+    "matchers": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "value": {"type": "str", "required": True},
+            "regex": {"type": "bool", "default": False},
+            "equal": {"type": "bool", "default": True},
+        },
+    },
+    "until": {"type": "str"},
+    "seconds": {"type": "int", "default": 14400},
+    "comment": {"type": "str", "default": ""},
+    "created_by": {"type": "str", "default": "careops"},
+    "timeout": {"type": "float", "default": 5},
+    "ca_cert": {"type": "path"},
+    "username": {"type": "str"},
+    **_hidden("password"),
+    **_hidden("token"),
+    "now": {"type": "str"},
+}
+
+SILENCE_RULES: dict[str, Any] = {
+    "mutually_exclusive": [
+        ("password", "password_env", "password_file", "token", "token_env", "token_file"),
+    ],
 }

@@ -14,16 +14,13 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
-from urllib.parse import urlsplit
 
-from ...errors import MissingLibrary
-from ...libraries import optional, require
-from ..channel import DeliveryError, Notice, secret
+from ..channel import Notice, secret
+from ..web import ask, require_success, server_of
 
 SIGNATURE_HEADER = "X-Careops-Signature"
 # What Slack takes in one message is more; beyond this nobody reads on.
 LONGEST_TEXT = 3500
-_LATER = (408, 425, 429)
 
 
 class Webhook:
@@ -35,11 +32,7 @@ class Webhook:
 
     def send(self, notice: Notice, *, timeout: float) -> str:
         """Posts the notice once. Raises DeliveryError."""
-        try:
-            require(optional("requests"), "requests", package="python3-requests")
-        except MissingLibrary as error:
-            raise DeliveryError(str(error), passing=False) from None
-        url, host = self._address()
+        server = server_of(secret(self._settings, "url"), option="url")
         token = secret(self._settings, "token")
         key = secret(self._settings, "signing_key")
         body = json.dumps(self._content(notice), ensure_ascii=False, sort_keys=True).encode("utf-8")
@@ -48,52 +41,17 @@ class Webhook:
             headers["Authorization"] = f"Bearer {token}"
         if key:
             headers[SIGNATURE_HEADER] = signature(body, key=key, moment=int(self._clock()))
-        code = self._post(url, host=host, body=body, headers=headers, timeout=timeout)
-        if not 200 <= code < 300:
-            hint = ", which is not followed: give the final address" if 300 <= code < 400 else ""
-            raise DeliveryError(f"{host} answered {code}{hint}", passing=code >= 500 or code in _LATER)
+        answer = ask(
+            "POST",
+            server.url,
+            host=server.host,
+            body=body,
+            headers=headers,
+            timeout=timeout,
+            ca_cert=self._settings.get("ca_cert"),
+        )
+        require_success(answer, host=server.host)
         return ""
-
-    def _post(self, url: str, *, host: str, body: bytes, headers: Mapping[str, str], timeout: float) -> int:
-        # Nothing of the library's own errors is passed on: they print the whole address.
-        requests = optional("requests")
-        faults = requests.exceptions
-        try:
-            answer = requests.post(
-                url,
-                data=body,
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-                verify=self._settings.get("ca_cert") or True,
-                # Else a .netrc would replace the token.
-                auth=_unchanged,
-                stream=True,
-            )
-            answer.close()
-        except faults.SSLError:
-            raise DeliveryError(f"the certificate of {host} is not trusted: see ca_cert", passing=False) from None
-        except faults.Timeout:
-            raise DeliveryError(f"{host} did not answer in time", passing=True) from None
-        except faults.ConnectionError:
-            raise DeliveryError(f"{host} cannot be reached", passing=True) from None
-        except (faults.RequestException, ValueError, OSError):
-            raise DeliveryError(
-                "its address or one of its options cannot be used: see url and ca_cert", passing=False
-            ) from None
-        code: int = answer.status_code
-        return code
-
-    def _address(self) -> tuple[str, str]:
-        url = secret(self._settings, "url")
-        try:
-            parts = urlsplit(url or "")
-            host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-        except ValueError:
-            host = None
-        if not url or not host or parts.scheme not in ("http", "https"):
-            raise DeliveryError("its url is no http or https address", passing=False)
-        return url, host
 
     def _content(self, notice: Notice) -> dict[str, Any]:
         if self._settings["format"] == "slack":
@@ -126,10 +84,6 @@ def _slack(text: str) -> str:
 
 def _one_star(text: str) -> str:
     return text.replace("*", "")
-
-
-def _unchanged(request: Any) -> Any:
-    return request
 
 
 def address_fault(settings: Mapping[str, Any]) -> Optional[str]:

@@ -1,0 +1,131 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTP as notices need it: bounded in time, no redirects, and no address, key or library's words in an error."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+from ..errors import MissingLibrary
+from ..libraries import optional, require
+from .channel import DeliveryError, masked
+
+# What is worth trying again: the request timed out, came too early, or too many came.
+LATER = (408, 425, 429)
+_LONGEST_ANSWER = 4_000_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said. content: the JSON it sent, None where it sent none."""
+
+    code: int
+    content: Any
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server by its address. host: the part of it that may be named in words."""
+
+    url: str
+    host: str
+
+
+def server_of(url: Optional[str], *, option: str) -> Server:
+    """The server of an address. Raises DeliveryError where it is no http or https address."""
+    try:
+        parts = urlsplit(url or "")
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+    except ValueError:
+        host = None
+    if not url or not host or parts.scheme not in ("http", "https"):
+        raise DeliveryError(f"its {option} is no http or https address", passing=False)
+    return Server(url, host)
+
+
+def ask(
+    method: str,
+    url: str,
+    *,
+    host: str,
+    timeout: float,
+    headers: Mapping[str, str],
+    body: Optional[bytes] = None,
+    ca_cert: Optional[str] = None,
+    read: bool = False,
+) -> Answer:
+    """One request. read: whether the answer's JSON is wanted. Raises DeliveryError where there is no answer."""
+    try:
+        require(optional("requests"), "requests", package="python3-requests")
+    except MissingLibrary as error:
+        raise DeliveryError(str(error), passing=False) from None
+    requests = optional("requests")
+    faults = requests.exceptions
+    try:
+        with requests.request(
+            method,
+            url,
+            data=body,
+            headers=dict(headers),
+            timeout=timeout,
+            allow_redirects=False,
+            verify=ca_cert or True,
+            # Else a .netrc would replace the token.
+            auth=_unchanged,
+            stream=True,
+        ) as answer:
+            content = _content(answer, host=host, timeout=timeout) if read else None
+            return Answer(answer.status_code, content)
+    except faults.SSLError:
+        raise DeliveryError(f"the certificate of {host} is not trusted: see ca_cert", passing=False) from None
+    except faults.Timeout:
+        raise DeliveryError(f"{host} did not answer in time", passing=True) from None
+    except (faults.ConnectionError, faults.ChunkedEncodingError):
+        raise DeliveryError(f"{host} cannot be reached", passing=True) from None
+    except (faults.RequestException, ValueError, OSError):
+        raise DeliveryError(
+            "its address or one of its options cannot be used: see url and ca_cert", passing=False
+        ) from None
+
+
+def _content(answer: Any, *, host: str, timeout: float) -> Any:
+    """The JSON of the answer; None where it is none. A server that trickles is not waited for."""
+    parts, size, ends = [], 0, time.monotonic() + timeout
+    for part in answer.iter_content(65536):
+        parts.append(part)
+        size += len(part)
+        if size > _LONGEST_ANSWER or time.monotonic() > ends:
+            raise DeliveryError(f"{host} did not end its answer in time", passing=True)
+    try:
+        return json.loads(b"".join(parts))
+    except ValueError:
+        return None
+
+
+def require_success(answer: Answer, *, host: str, secrets: Sequence[Optional[str]] = ()) -> None:
+    """Raises DeliveryError for an answer that is no success, with what the server says where it says something."""
+    if 200 <= answer.code < 300:
+        return
+    hint = ", which is not followed: give the final address" if 300 <= answer.code < 400 else ""
+    words = _words(answer.content, secrets)
+    said = f" ({words})" if words else ""
+    raise DeliveryError(
+        f"{host} answered {answer.code}{said}{hint}", passing=answer.code >= 500 or answer.code in LATER
+    )
+
+
+def _words(content: Any, secrets: Sequence[Optional[str]]) -> str:
+    if isinstance(content, Mapping):
+        content = next((content[key] for key in ("error", "message", "errors", "detail") if content.get(key)), "")
+    text = content if isinstance(content, str) else json.dumps(content) if content else ""
+    return masked(text, secrets)
+
+
+def _unchanged(request: Any) -> Any:
+    return request

@@ -167,6 +167,7 @@ options:
     type: path
 extends_documentation_fragment:
   - careops.maintenance.postgres
+  - careops.maintenance.deadline
   - careops.maintenance.moment
   - careops.maintenance.contract
   - careops.maintenance.attributes.acts
@@ -318,6 +319,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "scratch_prefix": {"type": "str", "default": "careops_restore"},
         "maintenance_database": {"type": "str", "default": "postgres"},
         **_restore_login_spec(),
+        "deadline": {"type": "str", "default": ""},
         "now": {"type": "str"},
     }
 

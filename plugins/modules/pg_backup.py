@@ -60,6 +60,7 @@ options:
     default: 0
 extends_documentation_fragment:
   - careops.maintenance.postgres
+  - careops.maintenance.deadline
   - careops.maintenance.moment
   - careops.maintenance.contract
   - careops.maintenance.attributes.acts
@@ -142,6 +143,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils import clock, glue
 from ..module_utils.backups.folder import Naming
 from ..module_utils.backups.take import Order, back_up
+from ..module_utils.deadline import Deadline
 from ..module_utils.errors import MaintenanceError
 from ..module_utils.postgres.argspec import postgres_argument_spec
 from ..module_utils.postgres.connection import ConnectionSpec
@@ -159,6 +161,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "interval_hours": {"type": "float", "default": 0},
         "lock_wait_seconds": {"type": "int", "default": 300},
         "timeout": {"type": "int", "default": 0},
+        "deadline": {"type": "str", "default": ""},
         "now": {"type": "str"},
     }
 
@@ -181,6 +184,7 @@ def order_from(params: dict[str, Any]) -> Order:
         lock_wait_seconds=params["lock_wait_seconds"],
         timeout=params["timeout"],
         bindir=params["pg_bindir"] or "",
+        deadline=Deadline.from_options(params["deadline"], params["now"]),
     )
 
 

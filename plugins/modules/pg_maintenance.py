@@ -86,10 +86,6 @@ options:
     description: Number of connections that work side by side.
     type: int
     default: 2
-  deadline:
-    description:
-      - The moment, in ISO 8601 with its offset, after which nothing is started. What is left is V(skipped).
-    type: str
   lock_timeout:
     description: Seconds to wait for a lock before the job makes room for others and is tried again later.
     type: float
@@ -194,6 +190,7 @@ options:
     default: 10
 extends_documentation_fragment:
   - careops.maintenance.postgres
+  - careops.maintenance.deadline
   - careops.maintenance.moment
   - careops.maintenance.contract
   - careops.maintenance.attributes.acts
@@ -314,13 +311,12 @@ details:
       - {name: clinic, bytes: 734003200, tables: 91, indexes: 140, dead_rows: 120, largest: []}
 """
 
-import time
-from datetime import timedelta
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import clock, glue
+from ..module_utils import glue
+from ..module_utils.deadline import Deadline
 from ..module_utils.errors import MaintenanceError
 from ..module_utils.postgres.argspec import postgres_argument_spec
 from ..module_utils.postgres.connection import ConnectionSpec
@@ -365,7 +361,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         "reindex": {"type": "str", "choices": ["concurrently", "offline", "none"], "default": "concurrently"},
         "reindex_tables": {"type": "list", "elements": "str", "default": []},
         "jobs": {"type": "int", "default": 2},
-        "deadline": {"type": "str"},
+        "deadline": {"type": "str", "default": ""},
         "lock_timeout": {"type": "float", "default": 5},
         "lock_retries": {"type": "int", "default": 2},
         "statement_timeout": {"type": "float", "default": 0},
@@ -383,8 +379,6 @@ def request_from(params: dict[str, Any], *, check_mode: bool) -> Request:
     for name in (*THRESHOLDS, "lock_timeout", "lock_retries", "statement_timeout", "top"):
         if params[name] < 0:
             raise MaintenanceError(f"The option {name} must not be negative, but is {params[name]:g}.")
-    deadline = params["deadline"]
-    start, ticks = clock.now_or(params["now"]), time.monotonic()
     return Request(
         spec=ConnectionSpec.from_params(params),
         databases=params["databases"],
@@ -403,10 +397,9 @@ def request_from(params: dict[str, Any], *, check_mode: bool) -> Request:
             reindex_wait=params["reindex_wait"],
             lock_retries=params["lock_retries"],
             statement_timeout=params["statement_timeout"],
-            deadline=clock.parse_moment(deadline, option="deadline") if deadline else None,
         ),
         check_mode=check_mode,
-        clock=lambda: start + timedelta(seconds=time.monotonic() - ticks),
+        deadline=Deadline.from_options(params["deadline"], params["now"]),
         mode=params["mode"],
         act_on=None if params["act_on"] is None else frozenset(params["act_on"]),
         integrity=params["integrity"],

@@ -96,6 +96,16 @@ def one(result: dict[str, Any], check: str) -> dict[str, Any]:
 # The intact backup
 
 
+def test_nothing_is_restored_after_the_deadline(source: Server, prove: Callable[..., dict[str, Any]]) -> None:
+    before = source.execute("SELECT datname FROM pg_database ORDER BY 1")
+    result = prove(deadline="2026-01-01T00:00:00Z")
+    assert (
+        one(result, "backup.restore")["status"] == "unknown" and "deadline" in one(result, "backup.restore")["message"]
+    )
+    assert [action["outcome"] for action in result["actions"]] == ["skipped"]
+    assert source.execute("SELECT datname FROM pg_database ORDER BY 1") == before
+
+
 def test_an_intact_backup_passes_and_nothing_is_left(source: Server, prove: Callable[..., dict[str, Any]]) -> None:
     databases = "SELECT datname FROM pg_database ORDER BY 1"
     before = source.execute(databases)

@@ -169,6 +169,27 @@ def test_sigterm_cleans_up(stuck: subprocess.Popen[str], tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == [f".{DATABASE}.lock"]
 
 
+def test_nothing_begins_after_the_deadline(backup: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    late = backup(now=NIGHT.format(2), deadline=NIGHT.format(1))
+    assert [(action["outcome"], late["changed"]) for action in late["actions"]] == [("skipped", False)]
+    assert findings_of(late, "backup.taken", status="critical") and dumps(tmp_path) == []
+    in_time = backup(now=NIGHT.format(1), deadline=NIGHT.format(2))
+    assert in_time["changed"] and len(dumps(tmp_path)) == 1
+
+
+def test_a_dump_that_runs_at_the_deadline_is_stopped_and_removed(
+    source: Server, backup: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    holder = source.connect(DATABASE, autocommit=False)
+    holder.cursor().execute("LOCK TABLE patients IN ACCESS EXCLUSIVE MODE")
+    try:
+        late = backup(now="2026-03-01T01:59:59Z", deadline="2026-03-01T02:00:00Z")
+    finally:
+        holder.close()
+    assert "pg_dump did not end within 1 seconds" in late["msg"] and dumps(tmp_path) == []
+    assert not list(tmp_path.glob("*.partial*"))
+
+
 def test_a_locked_table_is_waited_for_only_so_long(
     stuck: subprocess.Popen[str], source: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

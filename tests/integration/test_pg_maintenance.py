@@ -486,7 +486,32 @@ def test_nothing_starts_after_the_deadline(pg: postgres.Server, clinic: str) -> 
     result = maintain(pg, clinic, deadline="2026-03-01T02:00:00Z", now="2026-03-01T02:00:00Z")
     assert [outcome for _unused, _unused, outcome in actions(result)] == ["skipped"]
     assert "deadline" in result["actions"][0]["reason"]
+    (late,) = findings_of(result, "postgres.deadline", status="warning")
+    assert late["value"] == 1 and f"{clinic}.public.visits" in late["message"]
     assert catalogue(pg, clinic) == before
+
+
+def test_what_runs_at_the_deadline_is_stopped_and_leaves_nothing(pg: postgres.Server, clinic: str) -> None:
+    pg.execute(VISITS.format(rows=1_000), clinic)
+    pg.execute(
+        "CREATE FUNCTION slow(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS"
+        " $$ BEGIN PERFORM pg_sleep(0.02); RETURN $1; END $$;"
+        "CREATE TABLE readings (value integer); INSERT INTO readings SELECT generate_series(1, 100);"
+        "CREATE INDEX readings_slow ON readings (slow(value)); INSERT INTO readings SELECT generate_series(101, 500);",
+        clinic,
+    )
+    result = maintain(
+        pg,
+        clinic,
+        when="always",
+        operations=["reindex"],
+        tables=["readings"],
+        now="2026-03-01T01:59:59Z",
+        deadline="2026-03-01T02:00:00Z",
+    )
+    assert ("reindex", "skipped") in {(name, outcome) for name, _target, outcome in actions(result)}
+    assert findings_of(result, "postgres.deadline", status="warning")
+    assert pg.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid", clinic) == []
 
 
 def test_modes_that_only_look(pg: postgres.Server, clinic: str) -> None:

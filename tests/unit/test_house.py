@@ -75,6 +75,16 @@ def test_the_action_group_has_every_module() -> None:
     assert runtime["action_groups"]["maintenance"] == MODULES
 
 
+def test_what_takes_a_deadline_is_handed_one() -> None:
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
+    takes = [
+        name
+        for name in MODULES
+        if f"{COLLECTION}.deadline" in (ROOT / "plugins" / "modules" / f"{name}.py").read_text()
+    ]
+    assert runtime["action_groups"]["bounded"] == takes
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_supports_check_mode(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert wishes_of(name, monkeypatch).get("supports_check_mode") is True

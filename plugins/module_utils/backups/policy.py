@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ..deadline import Deadline
 from ..errors import MaintenanceError
 from ..postgres.connection import ConnectionSpec
 from .zones import load_zone
@@ -53,6 +54,7 @@ class Policy:
     maintenance_database: str
     target: ConnectionSpec
     bindir: str
+    deadline: Deadline
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> Policy:
@@ -84,6 +86,7 @@ class Policy:
             maintenance_database=params["maintenance_database"],
             target=_target(params),
             bindir=params["pg_bindir"] or "",
+            deadline=Deadline.from_options(params["deadline"], params["now"]),
         )
 
 

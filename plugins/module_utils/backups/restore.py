@@ -35,7 +35,7 @@ def restorer(archive: Archive, *, bindir: str) -> tuple[str, int]:
     return program, version
 
 
-def restore_into(program: str, path: str, name: str, *, spec: ConnectionSpec, jobs: int, timeout: int) -> str:
+def restore_into(program: str, path: str, name: str, *, spec: ConnectionSpec, jobs: int, timeout: float) -> str:
     """Restores the archive; what went wrong, or ``""``. timeout: seconds, 0 for none.
 
     Without owners and privileges, whose roles are compared by name; without publications and subscriptions,

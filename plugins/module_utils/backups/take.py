@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
 from ..clock import to_text
+from ..deadline import LEFT, Deadline
 from ..errors import MaintenanceError
 from ..files import sync_folder, write_atomic
 from ..findings import Action, Finding
@@ -45,6 +46,7 @@ class Order:
     lock_wait_seconds: int
     timeout: int
     bindir: str
+    deadline: Deadline
 
 
 def back_up(order: Order, *, now: datetime, check_mode: bool) -> Outcome:
@@ -77,6 +79,10 @@ def _work(order: Order, log: Log, *, now: datetime, check_mode: bool, lock: int)
         )
         log.actions.append(Action("backup", order.database, changed=False, outcome="skipped", reason=reason))
         log.details.update(path=recent.path, bytes=recent.bytes)
+    elif order.deadline.passed:
+        log.actions.append(Action("backup", order.database, changed=False, outcome="skipped", reason=LEFT))
+        message = f"The backup of {order.database} was not taken: {LEFT}."
+        log.findings.append(Finding("backup.taken", order.database, "critical", message))
     else:
         _take(order, log, path=path, newest=newest, now=now, check_mode=check_mode, lock=lock)
         kept = [Kept(path, now, 0), *kept] if check_mode else kept_backups(order.directory, order.naming)
@@ -193,7 +199,7 @@ def _dump(order: Order, program: str, *, path: str, lock: int, now: datetime, se
             ],
             # The database by environment: as an argument, a name with "=" would be a connection string.
             environment={**order.spec.environment(), "PGDATABASE": order.database},
-            timeout=order.timeout,
+            timeout=order.deadline.bound(order.timeout),
             inherit=[lock],
         )
         if done.returncode != 0:

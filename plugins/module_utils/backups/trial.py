@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Optional
 
 from ..clock import to_text
+from ..deadline import LEFT
 from ..errors import MaintenanceError
 from ..findings import Action, Finding, judge
 from ..glue import Outcome
@@ -129,6 +130,10 @@ def _restore_stage(policy: Policy, log: Log, found: Sequence[Found], *, now: dat
         trial.prepare()
         if check_mode:
             log.actions.append(Action("restore_test", chosen.path, changed=False, outcome="planned"))
+        elif policy.deadline.passed:
+            log.actions.append(Action("restore_test", chosen.path, changed=False, outcome="skipped", reason=LEFT))
+            message = f"The backup {chosen.path} was not restored for a test: {LEFT}."
+            log.findings.append(Finding("backup.restore", chosen.path, "unknown", message))
         else:
             trial.run()
     finally:
@@ -201,7 +206,12 @@ class _Trial:
         try:
             self.server.create(name, self.archive, now=self.now, source=path)
             reason = restore_into(
-                self.program, path, name, spec=self.server.spec, jobs=self.policy.jobs, timeout=self.policy.timeout
+                self.program,
+                path,
+                name,
+                spec=self.server.spec,
+                jobs=self.policy.jobs,
+                timeout=self.policy.deadline.bound(self.policy.timeout),
             )
             seconds["restore"] = round(time.monotonic() - begun, 3)
             if reason:

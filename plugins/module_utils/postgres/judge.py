@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from ..deadline import LEFT
 from ..findings import Finding, judge
 from . import needs
 from .model import Bloat, Blocker, Database, DatabaseAge, Policy, Table
 from .plan import is_leftover, unsafe_concurrently, version_text
-from .work import Done
+from .work import STOPPED, Done
 
 
 def judge_database(database: Database, policy: Policy, now: datetime) -> list[Finding]:
@@ -53,14 +54,23 @@ def judge_ages(databases: Sequence[DatabaseAge], policy: Policy) -> list[Finding
 
 def judge_work(database: str, done: Sequence[Done]) -> list[Finding]:
     """What could not be done. A job that waits for a blocker is told by the blocker's own finding."""
-    findings = []
+    findings, late = [], []
     for result in done:
         if result.outcome == "done" or (result.job.skip and result.job.verb == "vacuum"):
+            continue
+        if result.reason in (LEFT, STOPPED):
+            late.append(result.job.target)
             continue
         status = "critical" if result.outcome == "failed" else "warning"
         words = result.job.verb.replace("_", " ")
         message = f"The {words} of {result.job.target} was not done: {result.reason}."[:1000]
         findings.append(Finding("postgres.maintenance", f"{result.job.target} {words}", status, message))
+    if late:
+        few = ", ".join(sorted(set(late))[:3]) + (" and others" if len(set(late)) > 3 else "")
+        message = f"The deadline came before {len(late)} jobs were done ({few}): give the window more time."
+        findings.append(
+            Finding("postgres.deadline", database, "warning", message[:1000], value=len(late), unit="count")
+        )
     finished = sum(result.outcome == "done" for result in done)
     message = f"{finished} of {len(done)} jobs on database {database} were done."
     if not done:

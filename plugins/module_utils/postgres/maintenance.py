@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, Optional, Union
 
+from ..deadline import Deadline
 from ..errors import MaintenanceError
 from ..findings import Action, Finding
 from ..glue import Outcome
@@ -37,7 +37,7 @@ class Request:
     policy: Policy
     limits: Limits
     check_mode: bool
-    clock: Callable[[], datetime]
+    deadline: Deadline
     mode: str = "maintain"
     act_on: Optional[frozenset[str]] = None
     integrity: bool = False
@@ -139,7 +139,7 @@ class _Run:
         policy = self.request.policy
         jobs = [
             *plan_leftovers(state, policy),
-            *plan_tables(state, policy, self.request.clock()),
+            *plan_tables(state, policy, self.request.deadline.clock()),
             *plan_indexes(state, policy),
         ]
         if any(not job.skip for job in jobs):
@@ -157,7 +157,7 @@ class _Run:
         done: list[Done] = []
         workers = Workers(
             connect=lambda: connect(self.request.spec, self.name, application=sessions.WORKER),
-            clock=self.request.clock,
+            deadline=self.request.deadline,
             limits=self.request.limits,
             version=state.version,
         )
@@ -172,7 +172,7 @@ class _Run:
     def _work(self, workers: Workers, state: Database, done: list[Done]) -> Database:
         """Does the plan in its stages, each planned from what the one before it left; returns the last state."""
         policy = self.request.policy
-        jobs = [*plan_leftovers(state, policy), *plan_tables(state, policy, self.request.clock())]
+        jobs = [*plan_leftovers(state, policy), *plan_tables(state, policy, self.request.deadline.clock())]
         # A parent reads its leaves, so it comes when they are done.
         for stage in (False, True):
             done += workers.work([job for job in jobs if job.partitioned is stage])
@@ -180,7 +180,7 @@ class _Run:
             # VACUUM changes what is known of the indexes.
             state = self._observe_again(done)
         done += workers.work(plan_indexes(state, policy))
-        if any(result.outcome != "skipped" for result in done):
+        if any(result.begun for result in done):
             workers.close()
             state = self._observe_again(done, ended=True)
             last = self._last_jobs(state, done)
@@ -192,7 +192,7 @@ class _Run:
     def _last_jobs(self, state: Database, done: Sequence[Done]) -> list[Job]:
         """What the work itself made necessary: leftovers of a REINDEX that failed, dead rows in the catalogue."""
         policy = replace(self.request.policy, always=False)
-        jobs = plan_tables(state, policy, self.request.clock())
+        jobs = plan_tables(state, policy, self.request.deadline.clock())
         tidy = [job for job in jobs if state.tables[job.table].catalog and not job.skip]
         if any(result.job.verb == "reindex" and result.outcome != "done" for result in done):
             return [*plan_leftovers(state, policy), *tidy]
@@ -237,7 +237,7 @@ class _Run:
     def report(self, state: Database) -> None:
         """Findings and details of that state."""
         request = self.request
-        self.progress.findings += judge.judge_database(state, request.policy, request.clock())
+        self.progress.findings += judge.judge_database(state, request.policy, request.deadline.clock())
         self.progress.findings += integrity.check(self.connection, state, request.policy, asked=request.integrity)
         self.progress.databases.append(account.database_details(state, request.top))
 

@@ -61,11 +61,10 @@ def statement(job: Job, *, version: int) -> Any:
     return sql.SQL("VACUUM {}{}{}").format(with_options, only, name)
 
 
-def prepare(connection: Any, *, version: int, statement_timeout: float) -> None:
+def prepare(connection: Any, *, version: int) -> None:
     """Makes a session ready for maintenance: only warnings arrive, in English where that may be asked for."""
     with connection.cursor() as cursor:
         cursor.execute("SET client_min_messages = warning")
-        cursor.execute("SET statement_timeout = %s", (int(statement_timeout * 1000),))
         if version >= 140000:
             # A session whose client was killed ends by itself, instead of working on unseen.
             cursor.execute("SET client_connection_check_interval = '2s'")
@@ -74,13 +73,14 @@ def prepare(connection: Any, *, version: int, statement_timeout: float) -> None:
         cursor.execute("SET lc_messages = 'C'")
 
 
-def run(connection: Any, job: Job, *, version: int, lock_timeout: float) -> str:
+def run(connection: Any, job: Job, *, version: int, lock_timeout: float, statement_timeout: float) -> str:
     """Does the job. Returns what the server warned of, where that means it did not do it.
 
-    lock_timeout: seconds. Raises psycopg2.Error.
+    lock_timeout, statement_timeout: seconds; 0 for none. Raises psycopg2.Error.
     """
     del connection.notices[:]
     with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = %s", (int(statement_timeout * 1000),))
         cursor.execute("SET lock_timeout = %s", (int(lock_timeout * 1000),))
         cursor.execute(statement(job, version=version))
     # A missing privilege is a mere warning, and the statement a success.

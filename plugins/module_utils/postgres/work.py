@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Optional
 
+from ..deadline import LEFT, Deadline
 from . import statements
 from .connection import ConnectionFailed, psycopg2
 from .plan import Job
+
+STOPPED = "it was stopped at the deadline; the next run goes on with it"
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,15 @@ class Done:
     reason: str
     seconds: float
 
+    @property
+    def begun(self) -> bool:
+        """Whether it may have left something behind."""
+        return self.outcome != "skipped" or self.reason == STOPPED
+
 
 @dataclass(frozen=True)
 class Limits:
-    """How the work is done. Seconds; deadline: nothing starts after it; retries: after a lock was not got."""
+    """How the work is done. Seconds; retries: after a lock was not got."""
 
     jobs: int = 2
     lock_timeout: float = 5.0
@@ -40,7 +47,6 @@ class Limits:
     lock_retries: int = 2
     retry_pause: float = 2.0
     statement_timeout: float = 0.0
-    deadline: Optional[datetime] = None
 
 
 @dataclass
@@ -56,11 +62,12 @@ class _Unit:
 class Workers:
     """Connections that do a plan.
 
-    connect: a new connection to the database. clock: the present moment. version: of the server.
+    connect: a new connection to the database. deadline: nothing starts after it, and what runs is stopped.
+    version: of the server.
     """
 
     connect: Callable[[], Any]
-    clock: Callable[[], datetime]
+    deadline: Deadline
     limits: Limits
     version: int
     _units: collections.deque[_Unit] = field(default_factory=collections.deque)
@@ -136,7 +143,7 @@ class Workers:
                 if not idle.closed:
                     return idle
         fresh = self.connect()
-        statements.prepare(fresh, version=self.version, statement_timeout=self.limits.statement_timeout)
+        statements.prepare(fresh, version=self.version)
         with self._guard:
             self._open.append(fresh)
         return fresh
@@ -160,8 +167,10 @@ class Workers:
 
     def _do(self, connection: Any, job: Job, *, last: bool) -> Optional[Done]:
         """The job's end, or None where it should be tried again later."""
-        if self.limits.deadline is not None and self.clock() >= self.limits.deadline:
-            return Done(job, "skipped", "the deadline has passed; nothing more is started", 0.0)
+        # What an interrupted REINDEX leaves behind slows the application down, and goes quickly.
+        tidies = job.verb == "drop_index"
+        if self.deadline.passed and not tidies:
+            return Done(job, "skipped", LEFT, 0.0)
         if job.verb == "reindex" and job.concurrently:
             waiting = statements.old_transactions(connection, seconds=self.limits.reindex_wait)
             if waiting:
@@ -170,9 +179,16 @@ class Workers:
         if job.concurrently:
             # It waits for older transactions, and meanwhile keeps no one from reading or writing.
             patience = max(patience, self.limits.reindex_wait)
+        limit = self.limits.statement_timeout
         started = time.monotonic()
         try:
-            warning = statements.run(connection, job, version=self.version, lock_timeout=patience)
+            warning = statements.run(
+                connection,
+                job,
+                version=self.version,
+                lock_timeout=patience,
+                statement_timeout=limit if tidies else self.deadline.bound(limit),
+            )
         except psycopg2.Error as error:
             return self._explain(connection, job, error, time.monotonic() - started, last=last)
         seconds = time.monotonic() - started
@@ -187,11 +203,13 @@ class Workers:
             return Done(job, "skipped", f"its lock was not to be had in time: held by {holders}", seconds)
         if code in statements.UNDEFINED:
             return Done(job, "skipped", "it was dropped in the meantime", seconds)
+        if code == statements.CANCELED and self.deadline.passed:
+            return Done(job, "skipped", STOPPED, seconds)
         if connection.closed:
-            return Done(job, "failed", f"the connection was lost: {statements.sentence(error)}", seconds)
-        if code == statements.CANCELED:
-            return Done(job, "failed", f"it was cancelled: {statements.sentence(error)}", seconds)
-        return Done(job, "failed", statements.sentence(error), seconds)
+            prefix = "the connection was lost: "
+        else:
+            prefix = "it was cancelled: " if code == statements.CANCELED else ""
+        return Done(job, "failed", prefix + statements.sentence(error), seconds)
 
     def _note(self, result: Done) -> None:
         with self._guard:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -12,6 +13,7 @@ import psycopg2.errors
 import psycopg2.sql
 import pytest
 
+from ansible_collections.careops.maintenance.plugins.module_utils.deadline import LEFT, Deadline
 from ansible_collections.careops.maintenance.plugins.module_utils.postgres import statements
 from ansible_collections.careops.maintenance.plugins.module_utils.postgres import work as worker
 from ansible_collections.careops.maintenance.plugins.module_utils.postgres.connection import ConnectionFailed
@@ -48,14 +50,18 @@ class Script:
         monkeypatch.setattr(statements, "prepare", lambda connection, **_: None)
         monkeypatch.setattr(statements, "run", self.run)
         self.waiting = ""
+        self.limits: list[float] = []
+        self.after: Callable[[], None] = lambda: None
         monkeypatch.setattr(statements, "old_transactions", lambda connection, seconds: self.waiting)
         monkeypatch.setattr(statements, "who_holds", lambda connection, job: "pid 7 (anna)")
 
-    def run(self, connection: Connection, job: Job, **_: Any) -> str:
+    def run(self, connection: Connection, job: Job, **limits: Any) -> str:
         with self.guard:
             self.overlaps += job.table in self.busy
             self.busy.add(job.table)
             self.ran.append(job.name)
+            self.limits.append(limits["statement_timeout"])
+            self.after()
             step = self.steps.get(job.name, []) and self.steps[job.name].pop(0)
         time.sleep(0.002)
         with self.guard:
@@ -68,13 +74,33 @@ class Script:
         return step or ""
 
 
+class Moment:
+    """A clock that is set forward by hand."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
 class Locked(psycopg2.errors.LockNotAvailable):
     pgcode = "55P03"
 
 
-def workers(*, clock: Any = None, connect: Any = Connection, **limits: Any) -> Workers:
+class Cancelled(psycopg2.errors.QueryCanceled):
+    pgcode = "57014"
+
+
+def workers(
+    *, clock: Any = None, connect: Any = Connection, deadline: datetime | None = None, **limits: Any
+) -> Workers:
     limits = {"jobs": 2, "retry_pause": 0.01, **limits}
-    return Workers(connect=connect, clock=clock or (lambda: NOW), limits=Limits(**limits), version=150000)
+    until = Deadline(deadline, clock or (lambda: NOW))
+    return Workers(connect=connect, deadline=until, limits=Limits(**limits), version=150000)
 
 
 def outcomes(done: list[worker.Done]) -> dict[str, str]:
@@ -97,13 +123,29 @@ def test_those_given_first_are_begun_first(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_nothing_starts_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     script = Script(monkeypatch)
-    moments = iter([NOW, NOW + timedelta(minutes=1), NOW + timedelta(minutes=3), NOW + timedelta(minutes=4)])
-    done = workers(jobs=1, clock=lambda: next(moments), deadline=NOW + timedelta(minutes=2)).work(
-        [job(number) for number in range(4)]
-    )
+    # Every job takes a minute.
+    moment = Moment(NOW)
+    script.after = lambda: moment.advance(timedelta(minutes=1))
+    done = workers(jobs=1, clock=moment, deadline=NOW + timedelta(minutes=2)).work([job(number) for number in range(4)])
     assert script.ran == ["t0", "t1"]
     assert [result.outcome for result in done] == ["done", "done", "skipped", "skipped"]
     assert "deadline" in done[-1].reason
+    assert script.limits == [120, 60]
+
+
+def test_what_runs_at_the_deadline_is_stopped_and_its_leftovers_still_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = Moment(NOW)
+    script = Script(monkeypatch, t0=[Cancelled()])
+    script.after = lambda: moment.advance(timedelta(minutes=5))
+    done = workers(jobs=1, clock=moment, deadline=NOW + timedelta(minutes=2)).work(
+        [job(0, verb="reindex", concurrently=True), job(1), job(2, verb="drop_index")]
+    )
+    assert [(result.outcome, result.reason) for result in done] == [
+        ("skipped", worker.STOPPED),
+        ("skipped", LEFT),
+        ("done", ""),
+    ]
+    assert script.limits == [120, 0]
 
 
 def test_a_locked_table_waits_until_the_others_are_done_and_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,149 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the records are short of: documentation that is due, runs that never came to an end, runs out of the index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Optional
+
+from ..clock import parse_moment
+from ..errors import MaintenanceError
+from ..findings import Finding
+from ..glue import Outcome
+from .attached import DOCUMENTING, attached, documented_at
+from .index import read_index
+from .search import judge_index, unindexed
+from .store import Row, Store, require_directory, text
+
+DOCUMENTATION = "records.documentation"
+UNFINISHED = "records.unfinished"
+# An emergency that is documented is told of for so long.
+REMEMBERED = timedelta(days=31)
+# When this share of the time for documentation is left, it is a warning.
+LAST_SHARE = 0.25
+
+
+def check(
+    store: Store, *, now: datetime, documentation_hours: float, unfinished_warning: float, unfinished_critical: float
+) -> Outcome:
+    """One finding for each that is due, late or was documented lately, and one in order where there is none.
+
+    Raises MaintenanceError where there are no records to look at.
+    """
+    require_directory(store)
+    index = read_index(store.index)
+    begun, missing = unindexed(store, index)
+    documentation = []
+    for row, _line in index.each():
+        if needs_documentation(row):
+            fresh = {**row, "documentation": row.get("documentation") or attached(store.folder(row["run_id"]))}
+            documentation.extend(judge_documentation(fresh, now=now, hours=documentation_hours))
+    unfinished = []
+    for row in begun:
+        known = {**row, "documentation": attached(store.folder(row["run_id"]))}
+        unfinished.extend(judge_unfinished(known, now=now, warning=unfinished_warning, critical=unfinished_critical))
+    findings = [
+        *(documentation or [Finding(DOCUMENTATION, "records", "ok", "No emergency waits for its documentation.")]),
+        *(unfinished or [Finding(UNFINISHED, "records", "ok", "Every run that began has a record of its end.")]),
+        *(judge_index(store, index, missing) or [_in_order(len(index.lines))]),
+    ]
+    late = [finding.subject for finding in documentation if finding.status == "critical"]
+    return Outcome(
+        findings=findings,
+        details={"runs": len(index.lines), "unfinished": [row["run_id"] for row in begun], "late": late},
+    )
+
+
+def _in_order(number: int) -> Finding:
+    message = f"The index knows all {number} runs."
+    return Finding("records.index", "index", "ok", message, value=number, unit="count")
+
+
+def needs_documentation(row: Mapping[str, Any]) -> bool:
+    """Whether the run went ahead without a window: an emergency, or with somebody's approval."""
+    if row.get("check_mode"):
+        return False
+    return row.get("work_class") == "emergency" or bool(row.get("approval") and not row.get("window"))
+
+
+def judge_documentation(row: Row, *, now: datetime, hours: float) -> list[Finding]:
+    """Whether the run was documented in time, or still can be. row: its line in the index."""
+    ended = _moment(text(row, "ended") or row["moment"])
+    if ended is None:
+        return [_documentation(row, "unknown", "The record does not say when this emergency ended: look at it.")]
+    due = ended + timedelta(hours=hours)
+    at = _moment(documented_at(row))
+    if at is not None:
+        late = _hours(at - due)
+        if now - at > REMEMBERED:
+            return []
+        when = f"{late:.1f} hours after it was due" if late > 0 else "in time"
+        value = round(_hours(at - ended), 2)
+        return [_documentation(row, "ok", f"The run was documented {when}.", value=value, threshold=hours)]
+    passed = _hours(now - ended)
+    left = _hours(due - now)
+    what = "write a post-mortem and attach it with playbooks/records.yml"
+    if left < 0:
+        status, message = (
+            "critical",
+            f"This run went ahead without a window, and its documentation is late by {-left:.1f} hours: {what} now.",
+        )
+    else:
+        status = "warning" if left <= hours * LAST_SHARE else "ok"
+        message = f"This run went ahead without a window, and its documentation is due in {left:.1f} hours: {what}."
+    return [_documentation(row, status, message, value=round(passed, 2), threshold=hours)]
+
+
+def _documentation(row: Row, status: str, message: str, **figures: Any) -> Finding:
+    evidence = {key: text(row, key) for key in ("operator", "ticket", "cadence", "ended") if text(row, key)}
+    return Finding(
+        DOCUMENTATION, row["run_id"], status, message, evidence=evidence, unit="hours" if figures else None, **figures
+    )
+
+
+def judge_unfinished(row: Row, *, now: datetime, warning: float, critical: float) -> list[Finding]:
+    """A run that began so many hours ago and never delivered a record, unless somebody wrote down why."""
+    emergency = needs_documentation(row)
+    kinds = [text(document, "kind") for document in row["documentation"]]
+    if any(kind in DOCUMENTING if emergency else kind for kind in kinds):
+        return []
+    began = _moment(row["moment"])
+    if began is None:
+        message = "It is not known when this run began, and it has no record: look at its before.json."
+        return [Finding(UNFINISHED, row["run_id"], "unknown", message)]
+    hours = _hours(now - began)
+    if hours < warning:
+        return []
+    message = (
+        f"The run began {hours:.0f} hours ago and its record never arrived: start a run on its controller, which "
+        "brings the record, or attach a note that says what became of it."
+    )
+    status = "critical" if hours >= critical else "warning"
+    threshold = critical if status == "critical" else warning
+    evidence = {key: text(row, key) for key in ("operator", "ticket", "cadence") if text(row, key)}
+    return [
+        Finding(
+            UNFINISHED,
+            row["run_id"],
+            status,
+            message,
+            value=round(hours, 2),
+            unit="hours",
+            threshold=threshold,
+            evidence=evidence,
+        )
+    ]
+
+
+def _hours(span: timedelta) -> float:
+    return span.total_seconds() / 3600
+
+
+def _moment(said: str) -> Optional[datetime]:
+    try:
+        return parse_moment(said, option="time")
+    except MaintenanceError:
+        return None

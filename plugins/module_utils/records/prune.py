@@ -1,0 +1,146 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Retention: what is older than policy asks for goes, but for what must stay whatever its age.
+
+A run goes in three steps: its folder gets a name that no run has, its line leaves the index, its files are removed.
+Whatever was interrupted in between is ended by the next pruning.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..clock import to_text
+from ..files import names_in, sync_folder
+from ..findings import Action
+from ..glue import Outcome
+from .attached import attached, documented_at
+from .check import needs_documentation
+from .index import Index, append_lines, gone_line, read_index, write_index
+from .search import unindexed
+from .store import GOING, Row, Store, require_directory, text, writing
+
+_DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-.+\.(?:json|txt)")
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Days that each kind of record is kept. observe: runs that only looked."""
+
+    maintenance: float
+    observe: float
+    backup_verification: float
+    security_reviews: float
+
+
+def prune(store: Store, *, retention: Retention, now: datetime, check_mode: bool) -> Outcome:
+    """Removes what is older than that, and ends what an earlier pruning left. Check mode says what would go.
+
+    Raises MaintenanceError where there are no records, or they cannot be written.
+    """
+    require_directory(store)
+    if check_mode:
+        return _outcome(*_plan(store, read_index(store.index), retention=retention, now=now), outcome="planned")
+    with writing(store):
+        index = read_index(store.index)
+        runs, files = _plan(store, index, retention=retention, now=now)
+        for name in runs:
+            _set_aside(store, name)
+        # A run that was pruned and came again is there with its line.
+        gone = [name for name in runs if name in index.lines and not os.path.exists(store.folder(name))]
+        if gone:
+            append_lines(store.index, [gone_line(name) for name in gone])
+            _tidy(store)
+        for name in runs:
+            if os.path.isdir(os.path.join(store.directory, GOING + name)):
+                shutil.rmtree(os.path.join(store.directory, GOING + name))
+        for path in files:
+            os.unlink(path)
+        for folder in {os.path.dirname(path) for path in files}:
+            sync_folder(folder)
+    return _outcome(runs, files, outcome="done")
+
+
+def _outcome(runs: list[str], files: list[str], *, outcome: str) -> Outcome:
+    targets = [*runs, *files]
+    actions = [Action(action="prune", target=target, changed=True, outcome=outcome) for target in targets]
+    return Outcome(actions=actions, details={"runs": runs, "documents": files})
+
+
+def _plan(store: Store, index: Index, *, retention: Retention, now: datetime) -> tuple[list[str], list[str]]:
+    """The runs and the documents that go."""
+    begun, _missing = unindexed(store, index)
+    known = [row for row, _line in index.each()]
+    for row in (*known, *begun):
+        # The folder knows better where an interruption kept the index from it.
+        if needs_documentation(row) or row in begun:
+            row["documentation"] = attached(store.folder(row["run_id"]))
+    runs = expired(known, begun, retention=retention, now=now)
+    files = [
+        os.path.join(folder, name)
+        for folder, days in (
+            (store.backup_verification, retention.backup_verification),
+            (store.security_reviews, retention.security_reviews),
+        )
+        for name in sorted(names_in(folder))
+        if _is_old(name, before=now - timedelta(days=days))
+    ]
+    left = sorted(name[len(GOING) :] for name in names_in(store.directory) if name.startswith(GOING))
+    return [*left, *(name for name in runs if name not in left)], files
+
+
+def expired(known: list[Row], begun: list[Row], *, retention: Retention, now: datetime) -> list[str]:
+    """The runs that may go, oldest first.
+
+    known: lines of the index. begun: runs without a record. What stays whatever its age: the newest run of a system
+    and cadence, an emergency that nobody documented, a run without a record that nobody explained, and a run of
+    which nobody knows when it was.
+    """
+    newest: dict[tuple[str, str], tuple[str, str]] = {}
+    for row in known:
+        if not row.get("check_mode"):
+            key, place = (text(row, "system"), text(row, "cadence")), (row["moment"], row["run_id"])
+            newest[key] = max(newest.get(key, place), place)
+    stays = {run_id for _moment, run_id in newest.values()}
+    old = [
+        row
+        for row in known
+        if row["run_id"] not in stays
+        and _is_past(row, retention=retention, now=now)
+        and not (needs_documentation(row) and not documented_at(row))
+    ]
+    old += [row for row in begun if row.get("documentation") and _is_past(row, retention=retention, now=now)]
+    return [row["run_id"] for row in sorted(old, key=lambda row: (row["moment"], row["run_id"]))]
+
+
+def _is_past(row: Mapping[str, object], *, retention: Retention, now: datetime) -> bool:
+    days = retention.observe if row.get("work_class") == "observe" else retention.maintenance
+    moment = str(row.get("moment") or "")
+    return bool(moment) and moment < to_text(now - timedelta(days=days))
+
+
+def _is_old(name: str, *, before: datetime) -> bool:
+    match = _DATED.fullmatch(name)
+    return match is not None and match[1] < to_text(before)[:10]
+
+
+def _set_aside(store: Store, run_id: str) -> None:
+    folder, aside = store.folder(run_id), os.path.join(store.directory, GOING + run_id)
+    if os.path.isdir(folder) and not os.path.isdir(aside):
+        os.rename(folder, aside)
+        sync_folder(store.directory)
+
+
+def _tidy(store: Store) -> None:
+    """Writes the index without what was said before and no longer counts."""
+    index = read_index(store.index)
+    lines = [line for _row, line in index.each()]
+    # A line that cannot be read is for a person to look at first.
+    if not index.damaged:
+        write_index(store.index, lines)

@@ -1,0 +1,142 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a search asks for: from options or one line of words to a condition on a line of the index."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ..clock import parse_moment, to_text
+from ..errors import MaintenanceError
+from .index import hosts_of
+from .store import Row, rows, text
+
+# unfinished: it began, and there is no record of its end. unknown: its record does not say.
+OUTCOMES = ("ok", "attention", "failed", "unfinished", "unknown")
+WORK_CLASSES = ("observe", "routine", "maintenance", "emergency")
+MOMENTS = ("since", "until")
+PATTERNS = ("system", "cadence", "operator", "ticket", "host", "procedure")
+KEYS = (*MOMENTS, *PATTERNS, "outcome", "work_class", "text", "limit")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to look for. conditions: on a line of the index. text: in its findings, in small letters."""
+
+    conditions: tuple[Callable[[Row], bool], ...]
+    text: str
+    limit: int
+    takes_procedure: Callable[[str], bool]
+
+    def fits(self, row: Row) -> bool:
+        """Whether that line of the index is looked for."""
+        return all(condition(row) for condition in self.conditions)
+
+
+def make_query(options: Mapping[str, Any]) -> Query:
+    """The query of these options, each of KEYS; what is empty asks for nothing. Raises MaintenanceError."""
+    given = {key: value for key, value in options.items() if value not in (None, "")}
+    conditions = [_moment_condition(key, str(given[key])) for key in MOMENTS if key in given]
+    conditions.extend(_pattern_condition(key, str(given[key])) for key in PATTERNS if key in given)
+    for key, choices in (("outcome", OUTCOMES), ("work_class", WORK_CLASSES)):
+        if key in given:
+            conditions.append(_choice_condition(key, str(given[key]), choices))
+    pattern = re.compile(fnmatch.translate(str(given.get("procedure", "*")).lower()))
+    return Query(
+        conditions=tuple(conditions),
+        text=str(given.get("text", "")).lower(),
+        limit=_limit(given.get("limit")),
+        takes_procedure=lambda name: pattern.match(name.lower()) is not None,
+    )
+
+
+def parse_words(words: str) -> dict[str, str]:
+    """The options in a line such as: outcome=failed host=db1 text="replication slot". Raises MaintenanceError."""
+    try:
+        parts = shlex.split(words)
+    except ValueError:
+        raise MaintenanceError(f"The search {words!r} has a quotation mark without its partner: close it.") from None
+    options: dict[str, str] = {}
+    for one in parts:
+        key, equals, value = one.partition("=")
+        if not equals or key not in KEYS:
+            raise MaintenanceError(
+                f"The search does not know {one!r}: give key=value with a key of {', '.join(KEYS)}, "
+                "and quotation marks around a value with spaces."
+            )
+        if key in options:
+            raise MaintenanceError(f"The search has {key} twice: give it once.")
+        options[key] = value
+    return options
+
+
+def _limit(value: Any) -> int:
+    try:
+        limit = int(value) if value is not None else 50
+    except (TypeError, ValueError):
+        limit = 0
+    if limit < 1:
+        raise MaintenanceError(f"The search's limit is a whole number from 1 on, not {value!r}.")
+    return limit
+
+
+def _moment_condition(key: str, value: str) -> Callable[[Row], bool]:
+    bound = bound_of(key, value)
+    if key == "since":
+        return lambda row: row["moment"] >= bound
+    return lambda row: row["moment"] <= bound
+
+
+def bound_of(key: str, value: str) -> str:
+    """The first or last moment that is meant, as the index writes moments. A date is that whole day in UTC."""
+    end = "T00:00:00Z" if key == "since" else "T23:59:59Z"
+    try:
+        return to_text(parse_moment(value + end if _DAY.fullmatch(value) else value, option=key))
+    except MaintenanceError:
+        raise MaintenanceError(
+            f"The search's {key} must be a date such as 2026-03-01 (UTC), or a moment with its offset such as "
+            f"2026-03-01T02:30:00+00:00, not {value!r}."
+        ) from None
+
+
+def _pattern_condition(key: str, value: str) -> Callable[[Row], bool]:
+    # Translated once: fnmatch would do it again for every line.
+    fits = re.compile(fnmatch.translate(value.lower())).match
+    names: Callable[[Row], Iterable[str]]
+    if key == "host":
+        names = hosts_of
+    elif key == "procedure":
+        names = _procedure_names
+    else:
+        return lambda row: fits(text(row, key).lower()) is not None
+    return lambda row: any(fits(name.lower()) for name in names(row))
+
+
+def _procedure_names(row: Row) -> list[str]:
+    return [text(procedure, "name") for procedure in rows(row, "procedures")]
+
+
+def _choice_condition(key: str, value: str, choices: Iterable[str]) -> Callable[[Row], bool]:
+    if value not in choices:
+        raise MaintenanceError(f"The search's {key} is one of {', '.join(choices)}, not {value!r}.")
+    return lambda row: row.get(key) == value
+
+
+def found_text(line: bytes, needle: str) -> Optional[Row]:
+    """The finding on that line of findings.jsonl, where its check, subject or message has the text."""
+    try:
+        finding = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(finding, dict):
+        return None
+    parts = (text(finding, key).lower() for key in ("check", "subject", "message"))
+    return finding if any(needle in part for part in parts) else None

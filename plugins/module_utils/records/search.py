@@ -1,0 +1,149 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Searching the records: the newest runs that fit, and a word where the index does not know every run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+
+from ..errors import MaintenanceError
+from ..findings import Finding
+from ..glue import Outcome
+from .filing import of_missing
+from .index import Index, moment_of, read_index
+from .query import Query, found_text
+from .store import BEFORE, FINDINGS, GOING, RECORD, Row, Store, load, require_directory, rows, text
+
+SHOWN_OF_TEXT = 3
+
+
+def search(store: Store, query: Query) -> Outcome:
+    """The runs that fit, newest first. Raises MaintenanceError where there are no records to search."""
+    require_directory(store)
+    index = read_index(store.index)
+    begun, missing = unindexed(store, index)
+    fitting: list[tuple[str, str, Row]] = []
+    for row, _line in index.each():
+        if query.fits(row):
+            # The row is read again when it is shown: a hundred thousand at once would fill the memory.
+            fitting.append((row["moment"], row["run_id"], {}))
+    fitting.extend((row["moment"], row["run_id"], row) for row in begun if query.fits(row))
+    fitting.sort(key=lambda entry: entry[:2], reverse=True)
+    runs: list[Row] = []
+    looked = unread = 0
+    for _moment, run_id, known in fitting:
+        if len(runs) == query.limit:
+            break
+        looked += 1
+        row = {**(known or index.row(run_id)), "folder": store.folder(run_id)}
+        if query.text:
+            try:
+                row["found"] = _texts(row["folder"], query.text)
+            except OSError:
+                unread += 1
+                continue
+            if not row["found"]:
+                continue
+        runs.append(row)
+    findings = judge_index(store, index, missing)
+    if unread:
+        findings.append(_not_searched(unread))
+    # With a text, nobody knows how many of the others have it.
+    details = {"runs": runs, "more": looked < len(fitting), "searched": len(index.lines) + len(begun)}
+    return Outcome(findings=findings, details=details)
+
+
+def unindexed(store: Store, index: Index) -> tuple[list[Row], list[str]]:
+    """Folders without a line in the index: runs that began and have no record, and runs that have one."""
+    begun, missing = [], []
+    for run_id in sorted(store.run_ids() - set(index.lines)):
+        folder = store.folder(run_id)
+        if os.path.exists(os.path.join(folder, RECORD)):
+            missing.append(run_id)
+        elif os.path.exists(os.path.join(folder, BEFORE)):
+            begun.append(_begun(run_id, folder))
+    return begun, missing
+
+
+def _begun(run_id: str, folder: str) -> Row:
+    try:
+        before = load(os.path.join(folder, BEFORE))
+    except MaintenanceError:
+        before = {}
+    row: Row = {"run_id": run_id, "moment": moment_of(run_id, before), "outcome": "unfinished"}
+    for key in ("system", "cadence", "work_class", "operator", "ticket"):
+        row[key] = text(before, key)
+    for key in ("window", "approval", "change"):
+        if isinstance(before.get(key), Mapping):
+            row[key] = before[key]
+    names = before.get("procedures")
+    planned = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    row["procedures"] = [{"name": name, "entry": "", "states": {}} for name in planned] or rows(before, "procedures")
+    return row
+
+
+def judge_index(store: Store, index: Index, missing: list[str]) -> list[Finding]:
+    """What the index lacks, has too much, or cannot be read of; nothing where it is in order."""
+    findings = [of_missing(missing)] if missing else []
+    folders = store.run_ids()
+    gone = sorted(run_id for run_id in index.lines if run_id not in folders and not _is_going(store, run_id))
+    if gone:
+        findings.append(_judged(f"{len(gone)} runs of the index have no folder ({gone[0]} for one)", len(gone)))
+    if index.damaged:
+        findings.append(_judged(f"{index.damaged} lines of the index cannot be read", index.damaged))
+    return findings
+
+
+def _is_going(store: Store, run_id: str) -> bool:
+    # The next pruning ends what this one began.
+    return os.path.exists(os.path.join(store.directory, GOING + run_id))
+
+
+def _judged(what: str, number: int) -> Finding:
+    return Finding(
+        check="records.index",
+        subject="index",
+        status="warning",
+        message=f"{what}: look for what happened to the records, then run maintenance_records with state reindex.",
+        value=number,
+        unit="count",
+    )
+
+
+def _not_searched(number: int) -> Finding:
+    return Finding(
+        check="records.search",
+        subject="findings",
+        status="unknown",
+        message=f"The findings of {number} runs cannot be read, so the text was not looked for there: "
+        "look whether their findings.jsonl is there and this account may read it.",
+        value=number,
+        unit="count",
+    )
+
+
+def _texts(folder: str, needle: str) -> list[Row]:
+    """The first findings of the run that have the text. Raises OSError."""
+    found: list[Row] = []
+    for line in _lines(os.path.join(folder, FINDINGS), needle):
+        finding = found_text(line, needle)
+        if finding:
+            keys = ("check", "subject", "host", "status", "message")
+            found.append({key: finding[key] for key in keys if key in finding})
+        if len(found) == SHOWN_OF_TEXT:
+            break
+    return found
+
+
+def _lines(path: str, needle: str) -> Iterator[bytes]:
+    if not os.path.exists(os.path.join(os.path.dirname(path), RECORD)):
+        return
+    with open(path, "rb") as stream:
+        content = stream.read()
+    # Reading JSON costs more than looking for the text as JSON writes it; signs beyond ASCII have several forms.
+    if needle.isascii() and json.dumps(needle)[1:-1].encode() not in content.lower():
+        return
+    yield from content.split(b"\n")

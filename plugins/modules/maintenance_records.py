@@ -111,7 +111,7 @@ options:
     description: Shell pattern of a procedure that was part of the run; with O(state=evidence), of those to tell of.
     type: str
   outcome:
-    description: How it ended; V(unfinished) where there is no record of an end, V(unknown) where the record does not say.
+    description: How it ended. V(unfinished) is a run without a record, V(unknown) one whose record does not say.
     type: str
     choices: [ok, attention, failed, unfinished, unknown]
   work_class:
@@ -248,7 +248,8 @@ details:
       description:
         - With O(state=search), the runs found, newest first, each with what the index says of it, its C(folder), and
           with O(text) the findings that have it (C(found)).
-        - With O(state=prune), the names of the runs that went; with O(state=check) and O(state=reindex) how many there are.
+        - With O(state=prune), the names of the runs that went.
+        - With O(state=check) and O(state=reindex), how many there are.
       returned: with O(state=search), O(state=prune), O(state=check) and O(state=reindex)
       type: raw
     more:

@@ -82,7 +82,7 @@ def _run_facts(journal: Journal) -> Row:
     opened, gate = journal.first("opened"), journal.last("window")
     known = {**journal.first("started"), **opened}
     facts: Row = {key: str(known.get(key, "")) for key in RUN_KEYS}
-    facts["moment"] = gate.get("moment") or known.get("moment") or known["time"]
+    facts["moment"] = gate.get("moment") or opened.get("moment") or journal.first("started").get("time")
     facts.update({key: gate[key] for key in ("window", "approval") if gate.get(key)})
     if known.get("change"):
         facts["change"] = known["change"]

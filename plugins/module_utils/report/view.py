@@ -234,12 +234,22 @@ def _timing(record: Row) -> Row:
 
 
 def _facts(record: Row) -> list[tuple[str, str]]:
-    named: dict[str, Callable[[Any], str]] = {"started": moment, "ended": moment, "seconds": duration}
+    moments = ("started", "ended", "moment", "window_opens", "window_closes", "approval_given_at")
+    named: dict[str, Callable[[Any], str]] = {**dict.fromkeys(moments, moment), "seconds": duration}
     facts = []
-    for key, value in record["run"].items():
+    for key, value in _flat(record["run"]):
         if key in named:
             text = named[key](value)
         else:
             text = as_json(value) if not isinstance(value, str) else clean(value) or "-"
         facts.append(("Duration" if key == "seconds" else words(key), text))
     return [*facts, ("Files beside this report", f"{RECORD}, {FINDINGS}")]
+
+
+def _flat(run: Row) -> Iterable[tuple[str, Any]]:
+    """The facts of the run; those of its window, its approval and its change carry that in their name."""
+    for key, value in run.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}_{part}", value[part]) for part in value)
+        else:
+            yield key, value

@@ -175,3 +175,56 @@ def test_the_gravest_comes_first() -> None:
     assert record["checks"] == [
         {"check": "backup.age", "host": "db", "counts": {"ok": 1, "warning": 1, "unknown": 1, "critical": 1}}
     ]
+
+
+WINDOW = {
+    "kind": "window",
+    "time": "2026-03-01T02:30:02Z",
+    "permitted": True,
+    "moment": "2026-03-01T02:30:00Z",
+    "window": {
+        "name": "primary",
+        "impact": "minimal",
+        "opens": "2026-03-01T02:00:00Z",
+        "closes": "2026-03-01T06:00:00Z",
+    },
+    "approval": {},
+}
+APPROVAL = {"by": "Ada", "kind": "recovery", "reason": "It is down.", "given_at": "2026-03-01T02:20:00Z"}
+
+
+def test_the_window_stands_in_the_record() -> None:
+    record, _findings = compiled(WINDOW)
+    assert record["run"]["window"] == WINDOW["window"] and "approval" not in record["run"]
+    assert record["run"]["moment"] == "2026-03-01T02:30:00Z"
+
+
+def test_the_approval_stands_in_the_record() -> None:
+    record, _findings = compiled({**WINDOW, "window": {}, "approval": APPROVAL})
+    assert record["run"]["approval"] == APPROVAL and "window" not in record["run"]
+
+
+def test_what_was_known_of_the_change_stands_in_the_record() -> None:
+    change = {"rollback_plan": "Restore the dump.", "test_evidence": "Staging, run 12."}
+    journal = Journal(entries=[STARTED, {**OPENED, "change": change, "moment": "2026-02-22T02:30:00Z"}])
+    record, _findings = compile_record(journal, ended=ENDED, fail_on=["critical"])
+    jsonschema.Draft202012Validator(SCHEMA).validate(record)
+    assert (record["run"]["change"], record["run"]["moment"]) == (change, "2026-02-22T02:30:00Z")
+    assert compiled()[0]["run"]["moment"] == STARTED["time"]
+
+
+def test_policy_decides_which_entry_ran_and_what_is_left_out() -> None:
+    opened = {**OPENED, "entries": {"backups": "check", "patching": "skip", "audit": "skip"}}
+    plays = [
+        {**play("db"), "entry": "main"},
+        {**play("db", procedure="patching"), "entry": "main"},
+        {**play(procedure="audit"), "entry": "check"},
+        {**play("db", procedure="certificates"), "entry": "main"},
+    ]
+    entries = [STARTED, opened, *plays, result(), finished(), finished(procedure="certificates")]
+    record, findings = compile_record(Journal(entries=entries), ended=ENDED, fail_on=["critical"])
+    assert [(row["name"], row["entry"], row["state"]) for row in record["procedures"]] == [
+        ("backups", "check", "ok"),
+        ("certificates", "main", "not run"),
+    ]
+    assert [finding["status"] for finding in findings] == ["ok"]

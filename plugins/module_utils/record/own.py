@@ -12,6 +12,8 @@ from ..findings import Finding
 from .journal import Journal
 
 LONGEST_MESSAGE = 900
+# Findings of the run about itself. A critical one fails the run whatever policy says.
+OWN_CHECKS = ("run.", "window.")
 
 
 def one_line(text: object, *, longest: int = LONGEST_MESSAGE) -> str:
@@ -30,7 +32,7 @@ def of_result(entry: Mapping[str, Any]) -> Iterator[Finding]:
             status="critical",
             message=f"The host could not be reached for the task '{task}': {one_line(entry['message'])}",
         )
-    elif entry["state"] == "failed":
+    elif entry["state"] == "failed" and not _told(entry):
         recovered = entry["rescued"] or entry["ignored"]
         prefix = "The role recovered from a failed task" if recovered else "A task failed"
         yield Finding(
@@ -53,6 +55,12 @@ def of_result(entry: Mapping[str, Any]) -> Iterator[Finding]:
             status="unknown",
             message=f"{entry['malformed']} findings or actions break the result contract and were left out.",
         )
+
+
+def _told(entry: Mapping[str, Any]) -> bool:
+    """Whether a finding of the task, one that fails the run by itself, says the same as its failure."""
+    told = {f["message"] for f in entry.get("findings", ()) if f["status"] == "critical" and f["check"].startswith(OWN_CHECKS)}
+    return one_line(entry["message"]) in told
 
 
 def of_procedure(entry: Mapping[str, Any]) -> Iterator[Finding]:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from .own import one_line
+from .own import OWN_CHECKS, one_line
 
-# Findings of the run about itself. A critical one fails the run whatever policy says.
-OWN_CHECKS = "run."
 REASONS_SHOWN = 10
 # A notice that did not get through is judged by its finding: one dead channel of several is a warning, and only that
 # nobody at all was told is critical.

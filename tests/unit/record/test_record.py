@@ -193,6 +193,17 @@ WINDOW = {
 APPROVAL = {"by": "Ada", "kind": "recovery", "reason": "It is down.", "given_at": "2026-03-01T02:20:00Z"}
 
 
+def test_a_refusal_is_told_once() -> None:
+    refusal = {"check": "window.gate", "subject": "weekly", "status": "critical", "message": "It is Tuesday."}
+    record, _findings = compiled(result("localhost", "failed", message="It is Tuesday.", findings=[refusal]))
+    assert [row["check"] for row in record["attention"]] == ["window.gate"]
+    assert record["verdict"]["outcome"] == "failed"
+    # Where its finding alone would not fail the run, the failure of the task does.
+    other = {**refusal, "check": "backup.age"}
+    record, _findings = compiled(result("localhost", "failed", message="It is Tuesday.", findings=[other]))
+    assert [row["check"] for row in record["attention"]] == ["backup.age", "run.task"]
+
+
 def test_the_window_stands_in_the_record() -> None:
     record, _findings = compiled(WINDOW)
     assert record["run"]["window"] == WINDOW["window"] and "approval" not in record["run"]

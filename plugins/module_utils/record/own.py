@@ -59,8 +59,12 @@ def of_result(entry: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _told(entry: Mapping[str, Any]) -> bool:
     """Whether a finding of the task, one that fails the run by itself, says the same as its failure."""
-    told = {f["message"] for f in entry.get("findings", ()) if f["status"] == "critical" and f["check"].startswith(OWN_CHECKS)}
-    return one_line(entry["message"]) in told
+    return any(
+        row["status"] == "critical"
+        and row["check"].startswith(OWN_CHECKS)
+        and row["message"] == one_line(entry["message"])
+        for row in entry.get("findings", ())
+    )
 
 
 def of_procedure(entry: Mapping[str, Any]) -> Iterator[Finding]:

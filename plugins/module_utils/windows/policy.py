@@ -57,14 +57,14 @@ class Blackout:
 
 def parse_windows(rows: Any, *, time_zone: str = "UTC") -> list[Window]:
     """The windows of ``policy_windows``. time_zone: of those that name none. Raises MaintenanceError."""
-    windows = [_window(row, time_zone=time_zone) for row in _rows(rows, kind="window", known=_WINDOW)]
+    windows = [_window(row, time_zone=time_zone) for row in require_rows(rows, kind="window", known=_WINDOW)]
     _require_own_names([window.name for window in windows], kind="windows")
     return windows
 
 
 def parse_blackouts(rows: Any, *, time_zone: str = "UTC") -> list[Blackout]:
     """The blackouts of ``policy_blackouts``. time_zone: of those that name none. Raises MaintenanceError."""
-    blackouts = [_blackout(row, time_zone=time_zone) for row in _rows(rows, kind="blackout", known=_BLACKOUT)]
+    blackouts = [_blackout(row, time_zone=time_zone) for row in require_rows(rows, kind="blackout", known=_BLACKOUT)]
     _require_own_names([blackout.name for blackout in blackouts], kind="blackouts")
     return blackouts
 
@@ -98,10 +98,10 @@ def _window(row: Mapping[str, Any], *, time_zone: str) -> Window:
         recurrence=recurrence,
         duration=duration,
         impact=require_impact(row.get("impact") or IMPACTS[0], what=f"The impact {of}"),
-        cadences=_texts(row.get("cadences"), what=f"The cadences {of}"),
+        cadences=texts(row.get("cadences"), what=f"The cadences {of}"),
         announce=tuple(
             parse_duration(lead, what=f"An announce {of}")
-            for lead in _texts(row.get("announce"), what=f"The announce {of}")
+            for lead in texts(row.get("announce"), what=f"The announce {of}")
         ),
     )
 
@@ -116,7 +116,7 @@ def _blackout(row: Mapping[str, Any], *, time_zone: str) -> Blackout:
     first, last = to_utc(start, zone), to_utc(end + timedelta(days=1) if bare else end, zone)
     if last <= first:
         raise MaintenanceError(f"The end {of} is not after its start: {row['end']} and {row['start']}.")
-    classes = _texts(row.get("classes"), what=f"The classes {of}") or BLOCKABLE
+    classes = texts(row.get("classes"), what=f"The classes {of}") or BLOCKABLE
     for wrong in [one for one in classes if one not in BLOCKABLE]:
         raise MaintenanceError(f"The classes {of} take {' and '.join(BLOCKABLE)}, not {wrong!r}.")
     return Blackout(
@@ -124,7 +124,7 @@ def _blackout(row: Mapping[str, Any], *, time_zone: str) -> Blackout:
     )
 
 
-def _rows(rows: Any, *, kind: str, known: Sequence[str]) -> list[Mapping[str, Any]]:
+def require_rows(rows: Any, *, kind: str, known: Sequence[str]) -> list[Mapping[str, Any]]:
     """The mappings, each with a name and nothing in it that nobody reads."""
     if rows is None:
         return []
@@ -149,7 +149,7 @@ def _needed(row: Mapping[str, Any], field: str, *, of: str) -> Any:
     return value
 
 
-def _texts(value: Any, *, what: str) -> tuple[str, ...]:
+def texts(value: Any, *, what: str) -> tuple[str, ...]:
     """A list of texts; one text alone counts as a list of one."""
     items = [value] if isinstance(value, str) else value
     if items is None:

@@ -39,12 +39,13 @@ class Recurrence:
     def moments(self, first: datetime, last: datetime) -> list[datetime]:
         """Occurrences from ``first`` to ``last``, both included and aware; UTC, in order, each once."""
         zone = self.zone
+        if self.parts and self.parts.until:
+            last = min(last, self.parts.until)
         local_first = first.astimezone(timezone.utc).replace(tzinfo=None) - _MARGIN
         local_last = last.astimezone(timezone.utc).replace(tzinfo=None) + _MARGIN
         # A set: of the hours that a clock change leaves out, one may come to lie on the next.
         found = {to_utc(local, zone) for local in self._locals(local_first, local_last)}
-        until = self.parts.until if self.parts else None
-        return sorted(moment for moment in found if first <= moment <= last and (until is None or moment <= until))
+        return sorted(moment for moment in found if first <= moment <= last)
 
     def _locals(self, first: datetime, last: datetime) -> Iterator[datetime]:
         """Local times of occurrences from first to last."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from ..errors import MaintenanceError
 
 LONGEST = timedelta(days=36525)
-YEARS = range(1970, 2201)
+YEARS = range(1900, 2400)
 
 _DURATION = re.compile(
     r"P(?=[0-9T])(?:(?P<weeks>\d{1,6})W)?(?:(?P<days>\d{1,6})D)?"
@@ -96,7 +96,7 @@ def when(moment: datetime, zone: Optional[ZoneInfo] = None) -> str:
     if local.utcoffset() == utc.utcoffset():
         return text
     day = "" if local.date() == utc.date() else f"{_day(local)} "
-    return f"{text} ({day}{local:%H:%M} {zone})"
+    return f"{text}, {day}{local:%H:%M} {zone}"
 
 
 def _day(moment: datetime) -> str:

@@ -1,0 +1,127 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may allow what no window does, and whether somebody did: another person than the one who does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Union
+
+from ..clock import parse_moment, to_text
+from ..errors import MaintenanceError
+from .policy import require_rows, texts
+from .times import span
+
+DAY = timedelta(hours=24)
+_APPROVER = ("name", "mail", "phone", "role", "kinds", "accounts")
+_APPROVAL = ("by", "kind", "reason", "given_at")
+
+
+@dataclass(frozen=True)
+class Approver:
+    """A person who may approve. kinds: of what, None means anything. accounts: logins by which operators know them."""
+
+    name: str
+    kinds: Union[tuple[str, ...], None] = None
+    accounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What a person allowed, why, and when."""
+
+    by: str
+    kind: str
+    reason: str
+    given_at: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """The approval as plain JSON data, as the record has it."""
+        return {"by": self.by, "kind": self.kind, "reason": self.reason, "given_at": to_text(self.given_at)}
+
+
+def parse_approvers(rows: Any) -> list[Approver]:
+    """The approvers of ``policy_approvers``. Raises MaintenanceError."""
+    approvers = []
+    for row in require_rows(rows, kind="approver", known=_APPROVER):
+        name = row["name"].strip()
+        kinds = texts(row.get("kinds"), what=f"The kinds of approver {name!r}")
+        if row.get("kinds") is not None and not kinds:
+            raise MaintenanceError(
+                f"The kinds of approver {name!r} are empty: name some, or leave it out for any kind."
+            )
+        accounts = texts(row.get("accounts"), what=f"The accounts of approver {name!r}")
+        mail = texts(row.get("mail") or None, what=f"The mail of approver {name!r}")
+        approvers.append(Approver(name=name, kinds=kinds or None, accounts=(*accounts, *mail)))
+    return approvers
+
+
+def is_given(approval: Any) -> bool:
+    """Whether there is anything in it; inputs that were all left empty are no approval."""
+    return any(str(value).strip() for value in approval.values()) if isinstance(approval, Mapping) else bool(approval)
+
+
+def judge(
+    row: Any, approvers: Sequence[Approver], *, operator: str, now: datetime, valid_for: timedelta
+) -> Union[Approval, str]:
+    """The approval, or why it allows nothing, as the last words of a sentence."""
+    approval = _read(row)
+    if isinstance(approval, str):
+        return approval
+    age = now - approval.given_at
+    if age < timedelta(0):
+        return f"it is dated {to_text(approval.given_at)}, which is yet to come"
+    if age > valid_for:
+        return f"it was given {span(age)} ago and holds for {span(valid_for)}, so ask {approval.by} for a new one"
+    return _fault(approval, approvers, operator=operator) or approval
+
+
+def _read(row: Any) -> Union[Approval, str]:
+    """The approval, or what is wrong with its form."""
+    if not isinstance(row, Mapping):
+        return f"it must be a mapping with {_listed(_APPROVAL)}"
+    unknown = [str(key) for key in row if key not in _APPROVAL]
+    if unknown:
+        return f"it has {_listed(unknown)}, which nobody reads, and takes {_listed(_APPROVAL)}"
+    given = {field: " ".join(str(row.get(field) or "").split()) for field in _APPROVAL}
+    missing = [field for field in _APPROVAL if not given[field]]
+    if missing:
+        return f"it lacks {_listed(missing)}"
+    try:
+        moment = parse_moment(given["given_at"], option="given_at")
+    except MaintenanceError:
+        return f"its given_at must be a moment with its offset such as 2026-03-01T02:30:00Z, not {given['given_at']!r}"
+    return Approval(by=given["by"], kind=given["kind"], reason=given["reason"], given_at=moment)
+
+
+def _fault(approval: Approval, approvers: Sequence[Approver], *, operator: str) -> str:
+    """Why this person may not allow that; empty where they may."""
+    if not approvers:
+        return "the policy names nobody who may approve, so list persons in policy_approvers"
+    named = [approver for approver in approvers if _same(approver.name, approval.by)]
+    if not named:
+        return f"{approval.by} may not approve, the policy lists {_listed(sorted({one.name for one in approvers}))}"
+    if not any(approver.kinds is None or _among(approval.kind, approver.kinds) for approver in named):
+        kinds = sorted({kind for approver in named for kind in approver.kinds or ()})
+        return f"{approval.by} may approve {_listed(kinds)}, not {approval.kind}"
+    if not operator.strip():
+        return "nobody knows who does the work, so give the operator: the two must not be the same person"
+    if any(_among(operator, (approver.name, *approver.accounts)) for approver in named):
+        return f"{approval.by} does the work and cannot approve it too, so ask another approver"
+    return ""
+
+
+def _among(name: str, names: Sequence[str]) -> bool:
+    return any(_same(name, other) for other in names)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names mean the same, however they are spaced and capitalised."""
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

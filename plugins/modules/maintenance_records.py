@@ -291,8 +291,8 @@ details:
       type: list
       elements: str
     text:
-      description: The record as a person reads it.
-      returned: with O(state=show)
+      description: The runs as a table, or the record as a person reads it.
+      returned: with O(state=search) and O(state=show)
       type: str
     unfinished:
       description: Names of runs that began and have no record.

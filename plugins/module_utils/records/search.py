@@ -16,6 +16,7 @@ from .filing import of_missing
 from .index import Index, moment_of, read_index
 from .query import Query, found_text
 from .store import BEFORE, FINDINGS, GOING, RECORD, Row, Store, load, require_directory, rows, text
+from .table import as_table
 
 SHOWN_OF_TEXT = 3
 
@@ -52,7 +53,9 @@ def search(store: Store, query: Query) -> Outcome:
     if unread:
         findings.append(_not_searched(unread))
     # With a text, nobody knows how many of the others have it.
-    details = {"runs": runs, "more": looked < len(fitting), "searched": len(index.lines) + len(begun)}
+    more = looked < len(fitting)
+    shown = "\n".join([as_table(runs, more=more), *(f"Take care: {finding.message}" for finding in findings)])
+    details = {"runs": runs, "more": more, "searched": len(index.lines) + len(begun), "text": shown}
     return Outcome(findings=findings, details=details)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: send_notice
-short_description: Tell people about a run by mail and webhook
+short_description: Tell people about maintenance by mail, webhook, SMS and status page
 version_added: "0.1.0"
 author:
   - careops contributors (@careops)
@@ -21,11 +21,19 @@ description:
 options:
   event:
     description:
-      - What happened. V(start) and V(failure) go to every channel that takes the event.
-      - V(finish) goes to the channels that take the outcome as well.
+      - What happened. It goes to every channel that takes the event; V(finish) to those that take the outcome as well.
+      - V(start), V(finish) and V(failure) tell of a run, V(emergency) of one that is an emergency, V(approval) of one
+        that somebody allowed outside the windows.
+      - V(advance), V(reminder) and V(cancel) tell of an opening of a window, V(escalation) that nobody has answered;
+        M(careops.maintenance.notice_plan) composes these.
     type: str
-    choices: [start, finish, failure]
-    required: true
+    choices: [start, finish, failure, emergency, approval, advance, reminder, cancel, escalation]
+  prepared:
+    description:
+      - Notices that are composed already, in place of O(event), as M(careops.maintenance.notice_ledger) returns them,
+        each with C(channels), the names of the channels to try.
+    type: list
+    elements: dict
   path:
     description:
       - Directory of the run. Its C(record.json) tells the outcome; where it is not there yet, O(run) has to do.
@@ -33,7 +41,8 @@ options:
   run:
     description:
       - What is known of the run while there is no record, with the names that the record uses
-        (C(id), C(system), C(cadence), C(work_class), C(operator), C(ticket), C(started), C(check_mode)).
+        (C(id), C(system), C(cadence), C(work_class), C(operator), C(ticket), C(started), C(check_mode), C(window),
+        C(approval)).
     type: dict
     default: {}
   note:
@@ -44,6 +53,35 @@ options:
     description: Path or address by which a reader of the notice can open the report.
     type: str
     default: ""
+  contacts:
+    description: People to ask, each with C(name) and, where they are known, C(role), C(mail), C(phone) and C(deputy).
+    type: list
+    elements: dict
+    default: []
+  templates:
+    description:
+      - Folders of templates, C(EVENT.j2) each; the first folder that has one counts. The first line that a template
+        gives is the subject, the rest the text.
+      - A template that is broken becomes the finding V(notice.template), and the notice goes out in the module's words.
+    type: list
+    elements: path
+    default: []
+  escalate:
+    description: Whether somebody has to acknowledge the notice, for V(emergency) and V(failure).
+    type: bool
+    default: false
+  acknowledge:
+    description: The command by which a reader does that; C({identity}) in it is the notice's identity.
+    type: str
+    default: ""
+  queue:
+    description:
+      - V(follows) where whoever called queues what was not delivered (RV(details.queue)), and says what becomes of it;
+        the module then says nothing of it.
+      - V(failed) where that could not be done, and this is the last attempt.
+    type: str
+    choices: [none, follows, failed]
+    default: none
   outcomes:
     description: Outcomes that channels are told of at the end of a run, where they do not say so themselves.
     type: list
@@ -81,7 +119,7 @@ options:
         description: Events it takes; all of them where it is not set.
         type: list
         elements: str
-        choices: [start, finish, failure]
+        choices: [start, finish, failure, emergency, approval, advance, reminder, cancel, escalation]
       outcomes:
         description: Outcomes it is told of at the end of a run, in place of O(outcomes).
         type: list
@@ -218,30 +256,44 @@ details:
   type: dict
   contains:
     subject:
-      description: Subject of the notice.
+      description: Subject of the notice; left out for O(prepared).
       type: str
       sample: "clinic, weekly: Needs attention"
     body:
-      description: Its text.
+      description: Its text; left out for O(prepared).
       type: str
     delivered:
       description: Names of the channels that took it.
       type: list
       elements: str
       sample: [operations, chat]
+    undelivered:
+      description: Those that did not, each with C(channel) and C(reason).
+      type: list
+      elements: dict
+    outcomes:
+      description: For O(prepared), what became of each notice on each channel, for C(notice_ledger).
+      type: list
+      elements: dict
+    queue:
+      description:
+        - What is to be kept for another try, or until somebody answers, for M(careops.maintenance.notice_ledger);
+          empty where nothing is.
+      type: list
+      elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.glue import conclude
-from ..module_utils.notices.arguments import ARGUMENTS
+from ..module_utils.notices.arguments import ARGUMENTS, RULES
 from ..module_utils.notices.delivery import Patience
 from ..module_utils.notices.notify import notify
 
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, **RULES)
     options = module.params
     patience = Patience(timeout=options["timeout"], attempts=options["attempts"], deadline=options["deadline"])
     conclude(module, lambda: notify(options, patience=patience, check_mode=module.check_mode))

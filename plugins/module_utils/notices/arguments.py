@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-EVENTS = ["start", "finish", "failure"]
+EVENTS = [
+    "start",
+    "finish",
+    "failure",
+    "emergency",
+    "approval",
+    "advance",
+    "reminder",
+    "cancel",
+    "escalation",
+]
 OUTCOMES = ["ok", "attention", "failed"]
 
 
@@ -41,11 +51,17 @@ _CHANNEL: dict[str, Any] = {
 }
 
 ARGUMENTS: dict[str, Any] = {
-    "event": {"type": "str", "choices": EVENTS, "required": True},
+    "event": {"type": "str", "choices": EVENTS},
+    "prepared": {"type": "list", "elements": "dict"},
     "path": {"type": "path"},
     "run": {"type": "dict", "default": {}},
     "note": {"type": "str", "default": ""},
     "report": {"type": "str", "default": ""},
+    "contacts": {"type": "list", "elements": "dict", "default": []},
+    "templates": {"type": "list", "elements": "path", "default": []},
+    "escalate": {"type": "bool", "default": False},
+    "acknowledge": {"type": "str", "default": ""},
+    "queue": {"type": "str", "choices": ["none", "follows", "failed"], "default": "none"},
     "outcomes": {"type": "list", "elements": "str", "choices": OUTCOMES, "default": OUTCOMES},
     "timeout": {"type": "float", "default": 5},
     "attempts": {"type": "int", "default": 3},
@@ -63,6 +79,11 @@ ARGUMENTS: dict[str, Any] = {
             (name, f"{name}_env", f"{name}_file") for name in ("password", "url", "token", "signing_key")
         ],
     },
+}
+
+RULES: dict[str, Any] = {
+    "required_one_of": [("event", "prepared")],
+    "mutually_exclusive": [("event", "prepared")],
 }
 
 SILENCE_ARGUMENTS: dict[str, Any] = {
@@ -97,3 +118,24 @@ SILENCE_RULES: dict[str, Any] = {
         ("password", "password_env", "password_file", "token", "token_env", "token_file"),
     ],
 }
+
+LEDGER_ARGUMENTS: dict[str, Any] = {
+    "state": {
+        "type": "str",
+        "choices": ["claim", "settle", "add", "list", "acknowledge", "prune"],
+        "required": True,
+    },
+    "root": {"type": "path", "default": "/var/lib/careops"},
+    "notices": {"type": "list", "elements": "dict", "default": []},
+    "outcomes": {"type": "list", "elements": "dict", "default": []},
+    "identity": {"type": "str"},
+    "by": {"type": "str"},
+    "lease": {"type": "float", "default": 300},
+    "pause": {"type": "float", "default": 60},
+    "longest_pause": {"type": "float", "default": 3600},
+    "give_up_after": {"type": "float", "default": 86400},
+    "keep_days": {"type": "float", "default": 2190},
+    "now": {"type": "str"},
+}
+
+LEDGER_RULES: dict[str, Any] = {"required_if": [("state", "acknowledge", ("identity", "by"))]}

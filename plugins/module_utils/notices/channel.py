@@ -28,8 +28,10 @@ class Notice:
     """What is told.
 
     identity: the same for every attempt, so that a receiver knows a notice that came twice.
-    event: start, finish or failure. outcome: the verdict, empty while there is none.
+    event: one of arguments.EVENTS. outcome: the verdict, empty while there is none.
     subject: one line. body: plain text. data: the same for machines, plain JSON.
+    to: addresses in place of the channel's own, by kind: ``mail`` and ``phone``.
+    faults: what was wrong with its template.
     """
 
     identity: str
@@ -38,6 +40,31 @@ class Notice:
     subject: str
     body: str
     data: dict[str, Any] = field(default_factory=dict)
+    to: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    faults: Sequence[str] = ()
+
+
+def as_data(notice: Notice) -> dict[str, Any]:
+    """The notice as plain JSON data."""
+    data: dict[str, Any] = {
+        key: getattr(notice, key) for key in ("identity", "event", "outcome", "subject", "body", "data")
+    }
+    if notice.to:
+        data["to"] = {kind: list(addresses) for kind, addresses in notice.to.items()}
+    return data
+
+
+def as_notice(data: Mapping[str, Any]) -> Notice:
+    """The notice of such data. Raises KeyError where something of it is missing."""
+    return Notice(
+        identity=str(data["identity"]),
+        event=str(data["event"]),
+        outcome=str(data.get("outcome") or ""),
+        subject=str(data["subject"]),
+        body=str(data["body"]),
+        data=dict(data.get("data") or {}),
+        to=dict(data.get("to") or {}),
+    )
 
 
 class Channel(Protocol):

@@ -5,58 +5,111 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from ..report.humanise import clean, moment, shorten
+from ..report.humanise import clean, shorten
 from ..report.text import headline, render_text, title
 from .channel import Notice
+from .facts import identifier, maintenance_of, people, window_facts
+from .templates import Templates
+from .wording import body_of, contact_lines, subject_of, texts
 
 ATTENTION_TOLD = 20
+LONGEST_SUBJECT = 150
 _TOLD = ("check", "subject", "host", "status", "message", "value", "unit", "threshold")
 _FACTS = ("id", "system", "cadence", "work_class", "check_mode", "operator", "ticket", "started", "ended", "seconds")
+_RUN = (*_FACTS, "controller")
+_APPROVAL = ("by", "kind", "reason", "given_at")
+_ESCALATION = ("level", "role", "about", "since", "notice")
+# Events whose outcome is failed, whether or not there is a record.
+_FAILED = ("failure",)
 
 Row = Mapping[str, Any]
 
 
-def compose(event: str, *, record: Optional[Row], run: Row, note: str = "", report: str = "") -> Notice:
+def compose(
+    event: str,
+    *,
+    record: Optional[Row],
+    run: Row,
+    note: str = "",
+    report: str = "",
+    contacts: Sequence[Row] = (),
+    escalation: Optional[Row] = None,
+    acknowledge: str = "",
+    identity: str = "",
+    to: Optional[Mapping[str, Sequence[str]]] = None,
+    templates: Optional[Templates] = None,
+) -> Notice:
     """The notice of an event.
 
-    event: start, finish or failure. record: of the run, where there is one. run: what is known of the run
+    event: one of arguments.EVENTS. record: of the run, where there is one. run: what is known of the run
     else, with the keys of the record's ``run``. note: a sentence to begin with.
     report: path or address of the report that a reader of the notice can open.
+    contacts: people to ask. escalation: level, role, about, since. identity: by default that of run and event.
+    acknowledge: the command by which a reader says that he is on it. to: whom it goes to, by kind of address.
+    templates: the words of the house; where one is broken the notice says so in its ``faults`` and has ours.
     """
     facts = {**run, **(record["run"] if record else {})}
-    outcome = record["verdict"]["outcome"] if record else ("failed" if event == "failure" else "")
-    text = _body(event, record=record, facts=facts, report=report)
-    data: dict[str, Any] = {"run": {key: facts[key] for key in _FACTS if facts.get(key) not in (None, "")}}
+    outcome = record["verdict"]["outcome"] if record else ("failed" if event in _FAILED else "")
+    identity = identity or identifier(f"{facts.get('id') or 'run'}.{event}")
+    context: dict[str, Any] = {
+        "event": event,
+        "identity": identity,
+        "outcome": outcome,
+        "name": _name(record, facts),
+        "run": texts(facts, _RUN),
+        "window": window_facts(facts.get("window")),
+        "approval": texts(facts.get("approval"), _APPROVAL),
+        "escalation": texts(escalation, _ESCALATION),
+        "contacts": people(contacts),
+        "acknowledge": clean(acknowledge),
+        "note": clean(note),
+        "report": clean(report),
+        "record": record or {},
+    }
+    context["subject"] = _subject(event, record=record, context=context)
+    context["text"] = _body(event, record=record, context=context)
+    subject, body, faults = (templates or Templates(())).render(event, context)
+    return Notice(
+        identity=identity,
+        event=event,
+        outcome=outcome,
+        subject=shorten(clean(subject), LONGEST_SUBJECT),
+        body="\n\n".join(part for part in (context["note"], body.strip("\n")) if part) + "\n",
+        data=_data(record=record, facts=facts, context=context),
+        to={kind: list(addresses) for kind, addresses in (to or {}).items()},
+        faults=faults,
+    )
+
+
+def _data(*, record: Optional[Row], facts: Row, context: Row) -> dict[str, Any]:
+    """The same for machines."""
+    data: dict[str, Any] = {
+        "run": {key: facts[key] for key in _FACTS if facts.get(key) not in (None, "")},
+        "maintenance": maintenance_of(facts),
+    }
     if record:
         data["sentence"] = record["verdict"]["sentence"]
         data["summary"] = record["summary"]
         data["attention"] = [
             {key: row[key] for key in _TOLD if key in row} for row in record["attention"][:ATTENTION_TOLD]
         ]
-    if report:
-        data["report"] = report
-    return Notice(
-        identity=re.sub("[^A-Za-z0-9._-]", "-", f"{facts.get('id') or 'run'}.{event}"),
-        event=event,
-        outcome=outcome,
-        subject=shorten(_subject(event, record=record, facts=facts), 150),
-        body="\n\n".join(part for part in (clean(note), text) if part) + "\n",
-        data=data,
-    )
+    for key in ("window", "approval"):
+        if isinstance(facts.get(key), Mapping) and facts[key]:
+            data[key] = {name: value for name, value in facts[key].items() if value not in (None, "")}
+    if context["escalation"]["notice"]:
+        data["escalation"] = {key: context["escalation"][key] for key in _ESCALATION}
+    if context["report"]:
+        data["report"] = context["report"]
+    return data
 
 
-def _subject(event: str, *, record: Optional[Row], facts: Row) -> str:
-    name = _name(record, facts)
-    plan = " (check mode)" if facts.get("check_mode") else ""
-    if event == "start":
-        return f"{name}: maintenance begins{plan}"
-    if record:
-        return headline(record) + plan
-    return f"{name}: {'Failed' if event == 'failure' else 'maintenance has ended'}{plan}"
+def _subject(event: str, *, record: Optional[Row], context: Row) -> str:
+    if record and event in ("finish", "failure"):
+        return headline(record) + (" (check mode)" if context["run"]["check_mode"] else "")
+    return subject_of(event, context)
 
 
 def _name(record: Optional[Row], facts: Row) -> str:
@@ -66,30 +119,10 @@ def _name(record: Optional[Row], facts: Row) -> str:
     return clean(", ".join(parts) or facts.get("id") or "Maintenance run")
 
 
-def _body(event: str, *, record: Optional[Row], facts: Row, report: str) -> str:
-    if record:
-        return render_text(record, report_path=report)
-    first = {
-        "start": "The maintenance run begins now.",
-        "finish": "The maintenance run has ended.",
-        "failure": "The maintenance run failed, and its record could not be written; see the controller.",
-    }[event]
-    lines = [first, ""]
-    for key, label in (
-        ("system", "System"),
-        ("cadence", "Cadence"),
-        ("work_class", "Class of work"),
-        ("started", "Started"),
-        ("operator", "Operator"),
-        ("ticket", "Ticket"),
-        ("controller", "Controller"),
-        ("id", "Run"),
-    ):
-        if facts.get(key):
-            value = moment(str(facts[key])) if key == "started" else clean(facts[key])
-            lines.append(f"{label + ':':<15}{value}")
-    if facts.get("check_mode"):
-        lines += ["", "Check mode: nothing will be changed."]
-    if report:
-        lines += ["", f"Report: {clean(report)}"]
+def _body(event: str, *, record: Optional[Row], context: Row) -> str:
+    if not record or event not in ("finish", "failure"):
+        return body_of(event, context)
+    lines = [render_text(record, report_path=context["report"]), *contact_lines(context)]
+    if context["acknowledge"]:
+        lines += ["", "Say that you are on it:", f"  {context['acknowledge']}"]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -31,13 +31,26 @@ class Patience:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How it went over one channel. fault: why the notice did not get through, empty where it did."""
+    """How it went over one channel. fault: why the notice did not get through, empty where it did.
+    tried: False where there was no time left to try. identity: of the notice."""
 
     name: str
     attempts: int
     seconds: float
     fault: str = ""
     remark: str = ""
+    tried: bool = True
+    identity: str = ""
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One delivery of whatever there is. ends: on the clock."""
+
+    patience: Patience
+    ends: float
+    sleep: Callable[[float], None]
+    clock: Callable[[], float]
 
 
 def deliver(
@@ -49,51 +62,79 @@ def deliver(
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Delivery]:
     """Sends the notice over every channel at once. Never raises, and returns by the deadline."""
-    done: queue.Queue[Delivery] = queue.Queue()
-    started = clock()
-    for name, channel in channels.items():
-        # A daemon: what hangs must not keep the module alive.
-        threading.Thread(
-            target=lambda name=name, channel=channel: done.put(
-                _persist(name, channel, notice, patience=patience, sleep=sleep, clock=clock)
-            ),
-            daemon=True,
-        ).start()
-    delivered: dict[str, Delivery] = {}
-    while len(delivered) < len(channels):
-        try:
-            delivery = done.get(timeout=max(0.0, started + patience.deadline - clock()))
-        except queue.Empty:
-            break
-        delivered[delivery.name] = delivery
-    late = Delivery("", 1, patience.deadline, fault=f"it did not end within {patience.deadline:g} seconds")
-    return [delivered.get(name) or Delivery(name, late.attempts, late.seconds, late.fault) for name in channels]
+    jobs = {name: [notice] for name in channels}
+    return deliver_all(channels, jobs, patience=patience, sleep=sleep, clock=clock)
 
 
-def _persist(
-    name: str,
-    channel: Channel,
-    notice: Notice,
+def deliver_all(
+    channels: Mapping[str, Channel],
+    jobs: Mapping[str, Sequence[Notice]],
     *,
     patience: Patience,
-    sleep: Callable[[float], None],
-    clock: Callable[[], float],
-) -> Delivery:
-    started = clock()
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[Delivery]:
+    """Sends each channel its notices in their order, all channels at once. Never raises, and returns by the deadline.
+
+    A channel that is dead holds up nobody but itself.
+    """
+    done: queue.Queue[Delivery] = queue.Queue()
+    this = _Round(patience, clock() + patience.deadline, sleep, clock)
+    for name, notices in jobs.items():
+        # A daemon: what hangs must not keep the module alive.
+        threading.Thread(target=_work, args=(name, channels[name], notices, this, done.put), daemon=True).start()
+    got: dict[tuple[str, str], Delivery] = {}
+    while len(got) < sum(len(notices) for notices in jobs.values()):
+        try:
+            delivery = done.get(timeout=max(0.0, this.ends - clock()))
+        except queue.Empty:
+            break
+        got[delivery.name, delivery.identity] = delivery
+    return [delivery for name, notices in jobs.items() for delivery in _all_of(name, notices, got, patience)]
+
+
+def _work(
+    name: str, channel: Channel, notices: Sequence[Notice], this: _Round, put: Callable[[Delivery], None]
+) -> None:
+    for notice in notices:
+        if this.clock() >= this.ends:
+            return
+        put(_persist(name, channel, notice, this))
+
+
+def _all_of(
+    name: str, notices: Sequence[Notice], got: Mapping[tuple[str, str], Delivery], patience: Patience
+) -> Iterator[Delivery]:
+    """What became of each. The first of which nothing was heard hung; for those behind it there was no time."""
+    hung = False
+    for notice in notices:
+        delivery = got.get((name, notice.identity))
+        if delivery is None:
+            fault = f"it did not end within {patience.deadline:g} seconds"
+            if hung:
+                fault = "the notices before it took all the time there was"
+            delivery = Delivery(name, 1, patience.deadline, fault, tried=not hung, identity=notice.identity)
+            hung = True
+        yield delivery
+
+
+def _persist(name: str, channel: Channel, notice: Notice, this: _Round) -> Delivery:
+    started = this.clock()
+    patience = this.patience
     attempt = 0
     while True:
         attempt += 1
         try:
             remark = channel.send(notice, timeout=patience.timeout)
-            return Delivery(name, attempt, clock() - started, remark=remark)
+            return Delivery(name, attempt, this.clock() - started, remark=remark, identity=notice.identity)
         except DeliveryError as error:
             fault, passing = str(error), error.passing
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on; its words may hold a secret
             fault, passing = f"the channel itself failed ({type(error).__name__})", False
         pause = patience.pause * 2 ** (attempt - 1)
-        if not passing or attempt >= patience.attempts or clock() - started + pause >= patience.deadline:
-            return Delivery(name, attempt, clock() - started, fault=fault)
-        sleep(pause)
+        if not passing or attempt >= patience.attempts or this.clock() + pause >= this.ends:
+            return Delivery(name, attempt, this.clock() - started, fault=fault, identity=notice.identity)
+        this.sleep(pause)
 
 
 def findings_of(deliveries: Sequence[Delivery], *, refused: Mapping[str, str], planned: bool = False) -> list[Finding]:

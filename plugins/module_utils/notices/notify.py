@@ -6,16 +6,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ..errors import MaintenanceError
 from ..findings import Action
 from ..glue import Outcome
 from ..report.source import RECORD, read_record
-from . import kinds
+from . import kinds, templates
+from .channel import Notice, as_data
 from .compose import compose
 from .delivery import Patience, actions_of, deliver, findings_of, unwanted
+from .prepared import send_prepared
+
+# Events that somebody may have to answer.
+ESCALATED = ("emergency", "failure")
 
 
 def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) -> Outcome:
@@ -28,14 +33,9 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
         raise MaintenanceError("Two channels have the same name: give each its own, findings call them by it.")
     if patience.timeout <= 0 or patience.attempts < 1 or patience.deadline <= 0:
         raise MaintenanceError("The options timeout, attempts and deadline must be greater than 0.")
-    record, remark = _record(options)
-    notice = compose(
-        options["event"],
-        record=record,
-        run=options["run"],
-        note=" ".join(part for part in (options["note"], remark) if part),
-        report=options["report"],
-    )
+    if options["prepared"] is not None:
+        return send_prepared(options, patience=patience, check_mode=check_mode)
+    notice = _notice(options)
     wanted, others = {}, {}
     for settings in options["channels"]:
         reason = unwanted(settings, event=notice.event, outcome=notice.outcome, outcomes=options["outcomes"])
@@ -45,22 +45,68 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
             wanted[settings["name"]] = settings
     refused = {name: reason for name, reason in ((name, kinds.fault(one)) for name, one in wanted.items()) if reason}
     ready = {name: settings for name, settings in wanted.items() if name not in refused}
-    details: dict[str, Any] = {"subject": notice.subject, "body": notice.body, "delivered": []}
+    details: dict[str, Any] = {
+        "subject": notice.subject,
+        "body": notice.body,
+        "delivered": [],
+        "undelivered": [],
+        "queue": [],
+    }
+    broken = templates.findings_of(notice.faults, identity=notice.identity)
     if check_mode:
         planned = [Action("notify", name, False, "planned") for name in ready]
         return Outcome(
-            findings=findings_of((), refused=refused, planned=bool(ready)),
+            findings=[*findings_of((), refused=refused, planned=bool(ready)), *broken],
             actions=[*planned, *actions_of((), refused=refused, unwanted=others)],
             details=details,
         )
     channels = {name: kinds.make(settings) for name, settings in ready.items()}
     deliveries = deliver(channels, notice, patience=patience)
+    reasons = {**{one.name: one.fault for one in deliveries if one.fault}, **refused}
     details["delivered"] = [delivery.name for delivery in deliveries if not delivery.fault]
+    details["undelivered"] = [{"channel": name, "reason": reason} for name, reason in reasons.items()]
+    escalate = _escalates(options)
+    if reasons or (escalate and wanted):
+        details["queue"] = [_queued(notice, details["delivered"], reasons, escalate=escalate)]
+    if options["queue"] == "follows":
+        # Whoever queues what was not delivered says what becomes of it.
+        findings = findings_of([one for one in deliveries if not one.fault], refused={})
+    else:
+        findings = findings_of(deliveries, refused=refused)
     return Outcome(
-        findings=findings_of(deliveries, refused=refused),
+        findings=[*findings, *broken],
         actions=actions_of(deliveries, refused=refused, unwanted=others),
         details=details,
     )
+
+
+def _notice(options: Mapping[str, Any]) -> Notice:
+    record, remark = _record(options)
+    return compose(
+        options["event"],
+        record=record,
+        run=options["run"],
+        note=" ".join(part for part in (options["note"], remark) if part),
+        report=options["report"],
+        contacts=options["contacts"],
+        acknowledge=options["acknowledge"] if _escalates(options) else "",
+        templates=templates.Templates(options["templates"]),
+    )
+
+
+def _escalates(options: Mapping[str, Any]) -> bool:
+    return bool(options["escalate"]) and options["event"] in ESCALATED
+
+
+def _queued(notice: Notice, delivered: Sequence[str], reasons: Mapping[str, str], *, escalate: bool) -> dict[str, Any]:
+    """The notice as notice_ledger takes it."""
+    return {
+        **as_data(notice),
+        "channels": list(reasons),
+        "delivered": list(delivered),
+        "reasons": dict(reasons),
+        "escalate": escalate,
+    }
 
 
 def _record(options: Mapping[str, Any]) -> tuple[Optional[dict[str, Any]], str]:

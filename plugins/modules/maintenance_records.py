@@ -20,7 +20,7 @@ description:
   - V(document) attaches what people wrote, a post-mortem for instance. What is attached never changes.
   - V(check) tells of emergencies without documentation, of runs without an end, and of an index that is not whole.
   - V(prune) removes what is older than policy asks for.
-  - V(reindex) makes the index anew of the folders, which are the truth, and documents that are missing.
+  - V(reindex) makes the index anew of the folders, which are the truth, and documents of runs that it lacked.
   - Writers take turns. One that is killed leaves nothing that the next one does not put in order.
 options:
   state:
@@ -38,7 +38,9 @@ options:
     description: Folder of the runs; C(logs/maintenance) in O(root) where it is not set.
     type: path
   run:
-    description: Name of the run, which is that of its folder; for O(state=file), O(state=show) and O(state=document).
+    description:
+      - Name of the run, which is that of its folder; for O(state=file), O(state=show) and O(state=document).
+      - With O(state=file) and none given, every delivered run that the index does not know.
     type: str
   before:
     description:
@@ -249,8 +251,8 @@ details:
         - With O(state=search), the runs found, newest first, each with what the index says of it, its C(folder), and
           with O(text) the findings that have it (C(found)).
         - With O(state=prune), the names of the runs that went.
-        - With O(state=check) and O(state=reindex), how many there are.
-      returned: with O(state=search), O(state=prune), O(state=check) and O(state=reindex)
+        - With other states, how many there are.
+      returned: with O(state=search), O(state=prune), O(state=check), O(state=reindex), and O(state=file) without O(run)
       type: raw
     more:
       description: Whether more runs may fit than were returned.

@@ -65,7 +65,7 @@ def document(
         name = _same(folder, head, content)
         if not name:
             name = next_name(folder)
-            write_atomic(os.path.join(folder, name), compose(head, content).encode(), mode=MODE)
+            write_atomic(os.path.join(folder, name), compose(head, content).encode("utf-8", "replace"), mode=MODE)
             actions.append(_attach(folder, name, outcome="done"))
     indexed = file_run(store, run_id, areas=areas, check_mode=False) if filed else Outcome()
     return Outcome(

@@ -13,6 +13,7 @@ from ..clock import parse_moment
 from ..errors import MaintenanceError
 from ..findings import Finding
 from ..glue import Outcome
+from ..report.humanise import count
 from .attached import DOCUMENTING, attached, documented_at
 from .index import read_index
 from .search import judge_index, unindexed
@@ -39,7 +40,8 @@ def check(
     documentation = []
     for row, _line in index.each():
         if needs_documentation(row):
-            fresh = {**row, "documentation": row.get("documentation") or attached(store.folder(row["run_id"]))}
+            # The folder knows better where an interruption kept the index from it.
+            fresh = {**row, "documentation": attached(store.folder(row["run_id"]))}
             documentation.extend(judge_documentation(fresh, now=now, hours=documentation_hours))
     unfinished = []
     for row in begun:
@@ -58,7 +60,7 @@ def check(
 
 
 def _in_order(number: int) -> Finding:
-    message = f"The index knows all {number} runs."
+    message = f"The index knows {count(number, 'run')}, which is all there are."
     return Finding("records.index", "index", "ok", message, value=number, unit="count")
 
 
@@ -104,11 +106,15 @@ def _documentation(row: Row, status: str, message: str, **figures: Any) -> Findi
     )
 
 
+def is_explained(row: Row) -> bool:
+    """Whether somebody wrote down what became of a run without a record; an emergency asks for more than a note."""
+    kinds = [text(document, "kind") for document in row["documentation"]]
+    return any(kind in DOCUMENTING if needs_documentation(row) else kind for kind in kinds)
+
+
 def judge_unfinished(row: Row, *, now: datetime, warning: float, critical: float) -> list[Finding]:
     """A run that began so many hours ago and never delivered a record, unless somebody wrote down why."""
-    emergency = needs_documentation(row)
-    kinds = [text(document, "kind") for document in row["documentation"]]
-    if any(kind in DOCUMENTING if emergency else kind for kind in kinds):
+    if is_explained(row):
         return []
     began = _moment(row["moment"])
     if began is None:

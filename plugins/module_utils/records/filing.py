@@ -14,6 +14,7 @@ from ..errors import MaintenanceError
 from ..files import write_atomic
 from ..findings import Action, Finding
 from ..glue import Outcome
+from ..report.humanise import count
 from .attached import attached
 from .derive import Area, as_json, as_text, derive
 from .index import Index, append_lines, line_of, read_index, summarise
@@ -28,12 +29,32 @@ from .store import (
     clear_partials,
     load,
     read_record,
+    require_directory,
     rows,
     writing,
 )
 
 # Runs that the index lost are filed along with any other, up to so many at once.
 MENDED_AT_ONCE = 20
+
+
+def file_missing(store: Store, *, areas: Sequence[Area], check_mode: bool) -> Outcome:
+    """Files every run that was delivered and that the index does not know. Raises MaintenanceError."""
+    require_directory(store)
+    findings: list[Finding] = []
+    actions: list[Action] = []
+    if check_mode:
+        index = read_index(store.index)
+        missing = missing_runs(store, index)
+        for name in missing:
+            findings.extend(_mend(store, name, index, areas=areas, actions=actions, check_mode=True))
+    else:
+        with writing(store):
+            index = read_index(store.index)
+            missing = missing_runs(store, index)
+            for name in missing:
+                findings.extend(_mend(store, name, index, areas=areas, actions=actions))
+    return Outcome(findings=findings, actions=actions, details={"runs": len(index.lines)})
 
 
 def file_run(store: Store, run_id: str, *, areas: Sequence[Area], check_mode: bool) -> Outcome:
@@ -57,10 +78,18 @@ def file_run(store: Store, run_id: str, *, areas: Sequence[Area], check_mode: bo
     return Outcome(findings=findings, actions=actions, details=_details(store, row))
 
 
-def _mend(store: Store, run_id: str, index: Index, *, areas: Sequence[Area], actions: list[Action]) -> list[Finding]:
+def _mend(
+    store: Store,
+    run_id: str,
+    index: Index,
+    *,
+    areas: Sequence[Area],
+    actions: list[Action],
+    check_mode: bool = False,
+) -> list[Finding]:
     """Files a run that nobody asked for, and says so where that cannot be done."""
     try:
-        actions.extend(_filed(store, run_id, index, areas=areas, check_mode=False)[1])
+        actions.extend(_filed(store, run_id, index, areas=areas, check_mode=check_mode)[1])
     except MaintenanceError as error:
         return [Finding("records.index", run_id, "warning", str(error)[:1000])]
     return []
@@ -178,8 +207,8 @@ def of_missing(names: Sequence[str]) -> Finding:
         check="records.index",
         subject="index",
         status="warning",
-        message=f"{len(names)} runs on the records host are not in its index ({some}), so a search does not find "
-        "them: run maintenance_records with state reindex.",
+        message=f"The index lacks {count(len(names), 'delivered run')} ({some}), which no search finds: "
+        "run maintenance_records with the state file.",
         value=len(names),
         unit="count",
     )

@@ -25,6 +25,7 @@ SCHEMA = 1
 OWN_STEPS = ("run_open", "run_close", "notify", "records", "Open the run", "Close the run")
 _HEAD = b'{"run_id":"'
 _GONE = b'","gone":true}'
+_PIECE = 65536
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
 
 
@@ -100,15 +101,27 @@ def append_lines(path: str, lines: Sequence[bytes]) -> None:
     """Adds the lines, and has them on disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
     try:
-        size = os.fstat(descriptor).st_size
-        # After a line that was cut off, the next one must not be glued to it.
-        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        content = (b"\n" if torn else b"") + b"".join(line + b"\n" for line in lines)
+        _cut_torn_end(descriptor)
+        content = b"".join(line + b"\n" for line in lines)
         while content:
             content = content[os.write(descriptor, content) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _cut_torn_end(descriptor: int) -> None:
+    """Takes away half a line of a writer that was killed: its run counts as missing, and is filed again."""
+    end = os.fstat(descriptor).st_size
+    while end > 0:
+        begin = max(0, end - _PIECE)
+        newline = os.pread(descriptor, end - begin, begin).rfind(b"\n")
+        if newline >= 0:
+            end = begin + newline + 1
+            break
+        end = begin
+    if end < os.fstat(descriptor).st_size:
+        os.ftruncate(descriptor, end)
 
 
 def write_index(path: str, lines: Sequence[bytes]) -> None:

@@ -21,7 +21,7 @@ from ..files import names_in, sync_folder
 from ..findings import Action
 from ..glue import Outcome
 from .attached import attached, documented_at
-from .check import needs_documentation
+from .check import is_explained, needs_documentation
 from .index import Index, append_lines, gone_line, read_index, write_index
 from .search import unindexed
 from .store import GOING, Row, Store, require_directory, text, writing
@@ -115,7 +115,7 @@ def expired(known: list[Row], begun: list[Row], *, retention: Retention, now: da
         and _is_past(row, retention=retention, now=now)
         and not (needs_documentation(row) and not documented_at(row))
     ]
-    old += [row for row in begun if row.get("documentation") and _is_past(row, retention=retention, now=now)]
+    old += [row for row in begun if is_explained(row) and _is_past(row, retention=retention, now=now)]
     return [row["run_id"] for row in sorted(old, key=lambda row: (row["moment"], row["run_id"]))]
 
 

@@ -19,7 +19,7 @@ from .store import FOLDER_MODE, MODE, RECORD, Store, require_directory, writing
 
 
 def reindex(store: Store, *, areas: Sequence[Area], check_mode: bool) -> Outcome:
-    """Reads every record, and writes the index and the documents that are missing. Changes nothing where all is there.
+    """Writes the index from every record, and documents of runs that it lacked. Changes nothing where all is there.
 
     A document that is there already stays as it is. Raises MaintenanceError where there are no records.
     """
@@ -46,7 +46,8 @@ def _reindexed(store: Store, *, areas: Sequence[Area], check_mode: bool) -> Outc
             continue
         lines[run_id] = line_of(row)
         for path, content in contents.items():
-            if not os.path.exists(path):
+            # Of a run that was filed, retention may have taken them.
+            if index.lines.get(run_id) != lines[run_id] and not os.path.exists(path):
                 if not check_mode:
                     os.makedirs(os.path.dirname(path), mode=FOLDER_MODE, exist_ok=True)
                     write_atomic(path, content, mode=MODE)

@@ -10,8 +10,10 @@ import os
 from collections.abc import Iterator, Mapping
 
 from ..errors import MaintenanceError
+from ..files import names_in
 from ..findings import Finding
 from ..glue import Outcome
+from ..report.humanise import count
 from .filing import of_missing
 from .index import Index, moment_of, read_index
 from .query import Query, found_text
@@ -66,7 +68,8 @@ def unindexed(store: Store, index: Index) -> tuple[list[Row], list[str]]:
         folder = store.folder(run_id)
         if os.path.exists(os.path.join(folder, RECORD)):
             missing.append(run_id)
-        elif os.path.exists(os.path.join(folder, BEFORE)):
+        elif names_in(folder):
+            # Something was written before the run, or its delivery was cut off.
             begun.append(_begun(run_id, folder))
     return begun, missing
 
@@ -82,9 +85,9 @@ def _begun(run_id: str, folder: str) -> Row:
     for key in ("window", "approval", "change"):
         if isinstance(before.get(key), Mapping):
             row[key] = before[key]
-    names = before.get("procedures")
-    planned = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    row["procedures"] = [{"name": name, "entry": "", "states": {}} for name in planned] or rows(before, "procedures")
+    planned = before.get("procedures")
+    names = [name for name in planned if isinstance(name, str)] if isinstance(planned, (list, dict)) else []
+    row["procedures"] = [{"name": name, "entry": "", "states": {}} for name in names] or rows(before, "procedures")
     return row
 
 
@@ -94,9 +97,9 @@ def judge_index(store: Store, index: Index, missing: list[str]) -> list[Finding]
     folders = store.run_ids()
     gone = sorted(run_id for run_id in index.lines if run_id not in folders and not _is_going(store, run_id))
     if gone:
-        findings.append(_judged(f"{len(gone)} runs of the index have no folder ({gone[0]} for one)", len(gone)))
+        findings.append(_judged(f"{count(len(gone), 'run')} without a folder ({gone[0]})", len(gone)))
     if index.damaged:
-        findings.append(_judged(f"{index.damaged} lines of the index cannot be read", index.damaged))
+        findings.append(_judged(f"{count(index.damaged, 'line')} that cannot be read", index.damaged))
     return findings
 
 
@@ -110,7 +113,7 @@ def _judged(what: str, number: int) -> Finding:
         check="records.index",
         subject="index",
         status="warning",
-        message=f"{what}: look for what happened to the records, then run maintenance_records with state reindex.",
+        message=f"The index has {what}: look for what happened to the records, then run maintenance_records with state reindex.",
         value=number,
         unit="count",
     )
@@ -121,7 +124,7 @@ def _not_searched(number: int) -> Finding:
         check="records.search",
         subject="findings",
         status="unknown",
-        message=f"The findings of {number} runs cannot be read, so the text was not looked for there: "
+        message=f"The findings of {count(number, 'run')} cannot be read, so the text was not looked for there: "
         "look whether their findings.jsonl is there and this account may read it.",
         value=number,
         unit="count",

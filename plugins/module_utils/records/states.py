@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
 from ..clock import now_or
+from ..errors import MaintenanceError
 from ..glue import Outcome
 from .attach import document
 from .attached import KINDS
@@ -17,7 +18,7 @@ from .before import begin
 from .check import check
 from .derive import Area
 from .evidence import evidence
-from .filing import file_run
+from .filing import file_missing, file_run
 from .prune import Retention, prune
 from .query import KEYS, OUTCOMES, WORK_CLASSES, Query, bound_of, make_query, parse_words
 from .reindex import reindex
@@ -76,7 +77,6 @@ ARGUMENTS: dict[str, Any] = {
 }
 REQUIRED_IF = [
     ("state", "begin", ("before",)),
-    ("state", "file", ("run",)),
     ("state", "show", ("run",)),
     ("state", "document", ("run", "by")),
     ("state", "document", ("documentation", "src"), True),
@@ -126,6 +126,8 @@ def _begin(options: Options, store: Store, check_mode: bool) -> Outcome:
 
 
 def _file(options: Options, store: Store, check_mode: bool) -> Outcome:
+    if not options["run"]:
+        return file_missing(store, areas=_areas(options, store), check_mode=check_mode)
     return file_run(store, options["run"], areas=_areas(options, store), check_mode=check_mode)
 
 
@@ -168,6 +170,9 @@ def _check(options: Options, store: Store, _check_mode: bool) -> Outcome:
 
 
 def _prune(options: Options, store: Store, check_mode: bool) -> Outcome:
+    for key in ("keep_days", "keep_observe_days", "keep_backup_verification_days", "keep_security_review_days"):
+        if not options[key] >= 1:
+            raise MaintenanceError(f"The option {key} must be a number of days from 1 on, not {options[key]:g}.")
     retention = Retention(
         maintenance=options["keep_days"],
         observe=options["keep_observe_days"],

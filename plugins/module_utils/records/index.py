@@ -24,6 +24,8 @@ SCHEMA = 1
 # Steps of a run itself, which are no procedures of a calendar.
 OWN_STEPS = ("run_open", "run_close", "notify", "records", "Open the run", "Close the run")
 _HEAD = b'{"run_id":"'
+_MOMENT = b'","moment":"'
+_MOMENT_LENGTH = len("2026-03-01T02:30:00Z")
 _GONE = b'","gone":true}'
 _PIECE = 65536
 _STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-")
@@ -36,19 +38,24 @@ class Index:
     lines: dict[str, bytes] = field(default_factory=dict)
     damaged: int = 0
 
-    def row(self, run_id: str) -> Row:
-        """What the index says of that run; empty where it says nothing."""
-        line = self.lines.get(run_id)
-        return (_parsed(line) or {}) if line else {}
+    def newest_first(self) -> list[tuple[str, str]]:
+        """Moment and name of every run, newest first, without reading more of a line than its beginning."""
+        moments = ((_moment_in(line, run_id), run_id) for run_id, line in self.lines.items())
+        return sorted(moments, reverse=True)
+
+    def read(self, run_id: str) -> Row:
+        """The line of that run. One that is damaged is counted and forgotten, and gives nothing."""
+        row = _parsed(self.lines[run_id])
+        if row is None:
+            self.damaged += 1
+            del self.lines[run_id]
+        return row or {}
 
     def each(self) -> Iterator[tuple[Row, bytes]]:
-        """Every run's line, read and as it stands. Counts and forgets those that are damaged."""
+        """Every run's line, read and as it stands, but for those that are damaged."""
         for run_id, line in list(self.lines.items()):
-            row = _parsed(line)
-            if row is None:
-                self.damaged += 1
-                del self.lines[run_id]
-            else:
+            row = self.read(run_id)
+            if row:
                 yield row, line
 
 
@@ -58,6 +65,12 @@ def _parsed(line: bytes) -> Optional[Row]:
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) and isinstance(row.get("moment"), str) else None
+
+
+def _moment_in(line: bytes, run_id: str) -> str:
+    # summarise puts it second.
+    begin = len(_HEAD) + len(run_id) + len(_MOMENT)
+    return line[begin : begin + _MOMENT_LENGTH].decode("ascii", "replace")
 
 
 def read_index(path: str) -> Index:

@@ -24,6 +24,9 @@ WORK_CLASSES = ("observe", "routine", "maintenance", "emergency")
 MOMENTS = ("since", "until")
 PATTERNS = ("system", "cadence", "operator", "ticket", "host", "procedure")
 KEYS = (*MOMENTS, *PATTERNS, "outcome", "work_class", "text", "limit")
+# Before and after every moment, and what stands where a line has none.
+_EARLIEST, _LATEST = "", "\x7f"
+_SPECIAL = re.compile(r"[*?]")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -35,17 +38,28 @@ class Query:
     text: str
     limit: int
     takes_procedure: Callable[[str], bool]
+    since: str
+    until: str
+    words: tuple[bytes, ...]
+
+    def may_fit(self, moment: str, line: bytes) -> bool:
+        """Whether that line of the index is worth reading. moment: as its beginning has it."""
+        if not self.since <= moment <= self.until:
+            return False
+        return not self.words or self._has_words(line.lower())
+
+    def _has_words(self, line: bytes) -> bool:
+        return all(word in line for word in self.words)
 
     def fits(self, row: Row) -> bool:
         """Whether that line of the index is looked for."""
-        return all(condition(row) for condition in self.conditions)
+        return self.since <= row["moment"] <= self.until and all(condition(row) for condition in self.conditions)
 
 
 def make_query(options: Mapping[str, Any]) -> Query:
     """The query of these options, each of KEYS; what is empty asks for nothing. Raises MaintenanceError."""
     given = {key: value for key, value in options.items() if value not in (None, "")}
-    conditions = [_moment_condition(key, str(given[key])) for key in MOMENTS if key in given]
-    conditions.extend(_pattern_condition(key, str(given[key])) for key in PATTERNS if key in given)
+    conditions = [_pattern_condition(key, str(given[key])) for key in PATTERNS if key in given]
     for key, choices in (("outcome", OUTCOMES), ("work_class", WORK_CLASSES)):
         if key in given:
             conditions.append(_choice_condition(key, str(given[key]), choices))
@@ -55,6 +69,11 @@ def make_query(options: Mapping[str, Any]) -> Query:
         text=str(given.get("text", "")).lower(),
         limit=_limit(given.get("limit")),
         takes_procedure=lambda name: pattern.match(name.lower()) is not None,
+        since=bound_of("since", str(given["since"])) if "since" in given else _EARLIEST,
+        until=bound_of("until", str(given["until"])) if "until" in given else _LATEST,
+        words=_words(given),
+            _word(str(given[key])) for key in (*PATTERNS, "outcome", "work_class") if _is_plain(given.get(key))
+        ),
     )
 
 
@@ -88,11 +107,16 @@ def _limit(value: Any) -> int:
     return limit
 
 
-def _moment_condition(key: str, value: str) -> Callable[[Row], bool]:
-    bound = bound_of(key, value)
-    if key == "since":
-        return lambda row: row["moment"] >= bound
-    return lambda row: row["moment"] <= bound
+def _words(given: Mapping[str, Any]) -> tuple[bytes, ...]:
+    """What stands in every line that fits, as JSON in small letters. Signs beyond ASCII have several forms there."""
+    words = []
+    for key in (*PATTERNS, "outcome", "work_class"):
+        value = str(given.get(key, "")).lower()
+        pieces = _SPECIAL.split(value.partition("[")[0])
+        word = json.dumps(value if pieces == [value] else max(pieces, key=len))
+        if value.isascii() and len(word) > len('""'):
+            words.append((word if pieces == [value] else word[1:-1]).encode())
+    return tuple(words)
 
 
 def bound_of(key: str, value: str) -> str:

@@ -28,37 +28,42 @@ def search(store: Store, query: Query) -> Outcome:
     require_directory(store)
     index = read_index(store.index)
     begun, missing = unindexed(store, index)
-    fitting: list[tuple[str, str, Row]] = []
-    for row, _line in index.each():
-        if query.fits(row):
-            # The row is read again when it is shown: a hundred thousand at once would fill the memory.
-            fitting.append((row["moment"], row["run_id"], {}))
-    fitting.extend((row["moment"], row["run_id"], row) for row in begun if query.fits(row))
-    fitting.sort(key=lambda entry: entry[:2], reverse=True)
+    searched = len(index.lines) + len(begun)
     runs: list[Row] = []
-    looked = unread = 0
-    for _moment, run_id, known in fitting:
+    unread = 0
+    more = False
+    for row in _fitting(index, begun, query):
         if len(runs) == query.limit:
+            more = True
             break
-        looked += 1
-        row = {**(known or index.row(run_id)), "folder": store.folder(run_id)}
+        run = {**row, "folder": store.folder(row["run_id"])}
         if query.text:
             try:
-                row["found"] = _texts(row["folder"], query.text)
+                run["found"] = _texts(run["folder"], query.text)
             except OSError:
                 unread += 1
                 continue
-            if not row["found"]:
+            if not run["found"]:
                 continue
-        runs.append(row)
+        runs.append(run)
     findings = judge_index(store, index, missing)
     if unread:
         findings.append(_not_searched(unread))
-    # With a text, nobody knows how many of the others have it.
-    more = looked < len(fitting)
     shown = "\n".join([as_table(runs, more=more), *(f"Take care: {finding.message}" for finding in findings)])
-    details = {"runs": runs, "more": more, "searched": len(index.lines) + len(begun), "text": shown}
-    return Outcome(findings=findings, details=details)
+    return Outcome(findings=findings, details={"runs": runs, "more": more, "searched": searched, "text": shown})
+
+
+def _fitting(index: Index, begun: list[Row], query: Query) -> Iterator[Row]:
+    """The runs that fit but for the text, newest first. Reading takes time: lines that cannot fit are not read."""
+    without_record = {row["run_id"]: row for row in begun}
+    order = index.newest_first() + [(row["moment"], run_id) for run_id, row in without_record.items()]
+    for moment, run_id in sorted(order, reverse=True):
+        known = without_record.get(run_id)
+        if known is None and not query.may_fit(moment, index.lines[run_id]):
+            continue
+        row = known or index.read(run_id)
+        if row and query.fits(row):
+            yield row
 
 
 def unindexed(store: Store, index: Index) -> tuple[list[Row], list[str]]:
@@ -113,7 +118,7 @@ def _judged(what: str, number: int) -> Finding:
         check="records.index",
         subject="index",
         status="warning",
-        message=f"The index has {what}: look for what happened to the records, then run maintenance_records with state reindex.",
+        message=f"The index has {what}: find out what happened, then run maintenance_records with the state reindex.",
         value=number,
         unit="count",
     )

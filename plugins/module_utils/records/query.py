@@ -72,8 +72,6 @@ def make_query(options: Mapping[str, Any]) -> Query:
         since=bound_of("since", str(given["since"])) if "since" in given else _EARLIEST,
         until=bound_of("until", str(given["until"])) if "until" in given else _LATEST,
         words=_words(given),
-            _word(str(given[key])) for key in (*PATTERNS, "outcome", "work_class") if _is_plain(given.get(key))
-        ),
     )
 
 

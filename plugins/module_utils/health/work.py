@@ -14,16 +14,21 @@ from typing import Any, Optional
 
 from ..errors import MaintenanceError
 from ..files import text_of
-from ..findings import Finding
 from ..glue import Outcome
 from ..runner import Runner
+from .alerts import alerts_probe
+from .cache import cache_probe
+from .database import database_probe
 from .endpoints import Limits, endpoint_probe
+from .integrations import integration_probe
+from .keep import Keeper
 from .look import Probe, masked
 from .mounts import DiskPolicy, disk_probes, parse_mountinfo
 from .pool import look_at_all
 from .resources import ResourcePolicy, load_probe, memory_probe
 from .services import check_units, services_probe
 from .variables import Secrets
+from .workflows import workflow_probe
 
 Options = Mapping[str, Any]
 _PERCENT = ("disk_warning", "disk_critical", "inodes_warning", "inodes_critical", "memory_warning", "memory_critical")
@@ -40,23 +45,26 @@ class Host:
     read: Callable[[str], str] = text_of
 
 
-def check_health(options: Options, *, now: datetime, host: Host) -> Outcome:
+def check_health(options: Options, *, now: datetime, host: Host, check_mode: bool = False) -> Outcome:
     """Looks at everything that the options name, those of the module health_check.
 
     Raises MaintenanceError for options that cannot be meant; before anything was looked at.
     """
     check_options(options)
     secrets = Secrets(options["secrets"])
-    probes = [
-        *_local(options, host),
-        *_endpoints(options, secrets),
-    ]
+    keeper = Keeper(options, now=now.timestamp())
+    probes = [*_local(options, host, keeper), *_remote(options, secrets, keeper)]
     looks = look_at_all(probes, workers=options["workers"], deadline=options["deadline"])
-    findings: list[Finding] = [finding for look in looks for finding in look.findings]
-    seconds = {key: value for look in looks for key, value in look.seconds.items()}
+    kept, actions, figures = keeper.keep(looks, check_mode=check_mode)
+    findings = [*(finding for look in looks for finding in look.findings), *kept]
     return Outcome(
         findings=masked(findings, secrets.known),
-        details={"looked_at": len(findings), "seconds": seconds},
+        actions=actions,
+        details={
+            "states": {key: state for look in looks for key, state in look.states.items()},
+            "seconds": {key: value for look in looks for key, value in look.seconds.items()},
+            "availability": figures,
+        },
     )
 
 
@@ -79,7 +87,7 @@ def check_options(options: Options) -> None:
         if critical and warning > critical:
             raise MaintenanceError(f"The option {name}_warning is above {name}_critical: swap them.")
     check_units(options["services"])
-    for kind in ("endpoints",):
+    for kind in ("endpoints", "workflows", "integrations", "databases", "alertmanagers", "caches"):
         _check_unique(options[kind], kind)
 
 
@@ -93,7 +101,7 @@ def _check_unique(entries: Sequence[Mapping[str, Any]], kind: str) -> None:
         raise MaintenanceError(f"The option {kind} has two entries with the name {twice}: give each its own.")
 
 
-def _local(options: Options, host: Host) -> list[Probe]:
+def _local(options: Options, host: Host, keeper: Keeper) -> list[Probe]:
     probes = []
     if options["services"]:
         probes.append(
@@ -102,7 +110,7 @@ def _local(options: Options, host: Host) -> list[Probe]:
                 run=host.run,
                 monotonic=host.monotonic(),
                 patience=options["service_start_seconds"],
-                before={},
+                before=keeper.restarts(),
                 user=options["service_scope"] == "user",
             )
         )
@@ -134,13 +142,22 @@ def _disks(options: Options, host: Host) -> list[Probe]:
     return disk_probes(parse_mountinfo(host.read("/proc/self/mountinfo")), host.read("/etc/fstab"), policy)
 
 
-def _endpoints(options: Options, secrets: Secrets) -> list[Probe]:
-    usual = Limits(options["response_warning"], options["response_critical"])
-    return [
-        endpoint_probe(
-            entry, option=f"endpoints[{entry['name']}]", secrets=secrets, timeout=options["timeout"], usual=usual
-        )
-        for entry in options["endpoints"]
+def _remote(options: Options, secrets: Secrets, keeper: Keeper) -> list[Probe]:
+    common = {"secrets": secrets, "timeout": options["timeout"]}
+    measured = {**common, "usual": Limits(options["response_warning"], options["response_critical"])}
+    makers: list[tuple[str, Callable[..., Probe], dict[str, Any]]] = [
+        ("endpoints", endpoint_probe, measured),
+        ("workflows", workflow_probe, measured),
+        ("integrations", integration_probe, measured),
+        ("databases", database_probe, common),
+        ("alertmanagers", alerts_probe, common),
+    ]
+    probes = [
+        make(entry, option=f"{kind}[{entry['name']}]", **more) for kind, make, more in makers for entry in options[kind]
+    ]
+    return probes + [
+        cache_probe(entry, option=f"caches[{entry['name']}]", before=keeper.counters(entry["name"]), **common)
+        for entry in options["caches"]
     ]
 
 

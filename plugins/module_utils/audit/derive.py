@@ -1,0 +1,153 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the record of a run to the entries of the audit log."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import MaintenanceError
+from . import entry
+from .entry import Deed
+
+# Findings of the run about itself that stand for a deed that went wrong.
+_TROUBLES = {"run.task": "task", "run.unreachable": "reach"}
+_ACTION_KEYS = ("before", "after", "seconds", "changed")
+# What any policy wants to see in the security stream.
+_ALWAYS = ("approve", "refuse_run")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which entries belong in the security stream too."""
+
+    procedures: Sequence[str] = ()
+    actions: Sequence[str] = ()
+
+    def marks(self, deed: Deed) -> bool:
+        """Whether this one does."""
+        return (
+            deed.security
+            or deed.action in _ALWAYS
+            or deed.action in self.actions
+            or (deed.procedure != "" and deed.procedure in self.procedures)
+        )
+
+
+def read_record(folder: str) -> dict[str, Any]:
+    """The record in the folder of a run. Raises MaintenanceError."""
+    path = os.path.join(folder, "record.json")
+    try:
+        with open(path, encoding="utf-8") as stream:
+            record: dict[str, Any] = json.load(stream)
+        if not all((record["run"]["id"], record["run"]["started"], record["verdict"]["outcome"])):
+            raise ValueError("empty")
+    except OSError as error:
+        raise MaintenanceError(f"The record {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError):
+        raise MaintenanceError(f"The file {path} is no record of a run; close the run anew, which makes one.") from None
+    return record
+
+
+def deeds_of(record: Mapping[str, Any]) -> list[Deed]:
+    """Everything that the run did, each with a ref by which the log knows it again.
+
+    A ref is made of what the entry says, so that a record that came twice adds nothing, and one that was corrected
+    adds what is new in it. The opening has the ref ``<run>/open``: it may be in the log before there is a record.
+    """
+    run = record["run"]
+    counts: dict[str, int] = {}
+    deeds = []
+    for deed in _deeds(record):
+        known = json.dumps([deed.fields()], sort_keys=True)
+        digest = hashlib.sha256(known.encode()).hexdigest()[:16]
+        counts[digest] = counts.get(digest, 0) + 1
+        again = f".{counts[digest]}" if counts[digest] > 1 else ""
+        name = "open" if deed.action == "open_run" else f"{digest}{again}"
+        deeds.append(replace(deed, ref=f"{run['id']}/{name}", run=run["id"]))
+    return deeds
+
+
+def _deeds(record: Mapping[str, Any]) -> Iterator[Deed]:
+    run = record["run"]
+    who: dict[str, Any] = {"operator": str(run.get("operator") or "unknown")}
+    here: dict[str, Any] = {**who, "host": str(run.get("controller") or "controller")}
+    yield Deed(
+        time=run["started"],
+        **here,
+        action="open_run",
+        target=str(run.get("system") or run["id"]),
+        outcome="done",
+        details=_set(
+            {key: run.get(key) for key in ("cadence", "work_class", "ticket", "playbook", "change", "window")}
+            | {"check_mode": run.get("check_mode") or None}
+        ),
+    )
+    approval = run.get("approval")
+    if approval:
+        yield Deed(
+            time=approval["given_at"],
+            operator=approval["by"],
+            host=here["host"],
+            action="approve",
+            target=run["id"],
+            outcome="done",
+            reason=approval["reason"],
+            details={"kind": approval["kind"]},
+        )
+    yield from (_action(row, who) for row in record.get("actions", ()))
+    yield from (_trouble(row, who) for row in record.get("attention", ()) if row["check"] in _TROUBLES)
+    verdict = record["verdict"]
+    yield Deed(
+        time=run.get("ended") or run["started"],
+        **here,
+        action="close_run",
+        target=str(run.get("system") or run["id"]),
+        outcome="failed" if verdict["outcome"] == "failed" else "done",
+        reason=str(verdict.get("sentence") or ""),
+        details=_set(
+            {"verdict": verdict["outcome"], "interrupted": record.get("interrupted"), "reasons": verdict.get("reasons")}
+        ),
+    )
+
+
+def _set(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return entry.details_within({key: value for key, value in values.items() if value})
+
+
+def _action(row: Mapping[str, Any], who: Mapping[str, Any]) -> Deed:
+    return Deed(
+        time=row["time"],
+        **who,
+        host=row["host"],
+        procedure=row.get("procedure", ""),
+        action=row["action"],
+        target=row["target"],
+        outcome=row["outcome"],
+        reason=row.get("reason", ""),
+        details=entry.details_within({key: row[key] for key in _ACTION_KEYS if key in row}),
+    )
+
+
+def _trouble(row: Mapping[str, Any], who: Mapping[str, Any]) -> Deed:
+    """A task that failed, or a host that was away; the failed opening of a run is its refusal."""
+    action, outcome = _TROUBLES[row["check"]], "failed"
+    if row.get("procedure") == "run_open" and row["status"] == "critical" and action == "task":
+        action, outcome = "refuse_run", "refused"
+    return Deed(
+        time=row["time"],
+        **who,
+        host=row["host"],
+        procedure=row.get("procedure", ""),
+        action=action,
+        target=row["subject"],
+        outcome=outcome,
+        reason=row["message"],
+        details={"status": row["status"]},
+    )

@@ -1,0 +1,288 @@
+#!/usr/bin/python
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Glue between Ansible and module_utils.audit."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: audit_log
+short_description: Keeps an audit log in which nothing can be altered unseen
+version_added: "0.1.0"
+description:
+  - Every entry has a number, the hash of the entry before it, and a seal made with a key. What was changed, deleted,
+    put in
+    another order, cut off, inserted or played again is found, and the first such place is named.
+  - Whoever holds the key can forge a whole log. Therefore the head of the log goes to another host as a checkpoint,
+    in the
+    form of C2SP, and that host takes none that does not go on from the one before.
+  - An entry is on the disk before the module returns, and a call that fails leaves none. Writers wait for each other.
+  - The form of the log, what it proves and what not, stands in docs/audit-log.md of this collection.
+author:
+  - careops contributors (@careops)
+options:
+  state:
+    description:
+      - V(append) writes entries (O(entries), O(run)) and returns the checkpoints of every stream; the first call
+        begins the log
+        and makes its key. Entries with a C(ref) that is in the log already are not written again.
+      - V(verify) checks every entry, and the log against the checkpoints of another host (O(anchored), O(checkpoints)).
+      - V(checkpoint) returns the checkpoint of every stream.
+      - V(anchor), on another host, takes checkpoints (O(offers)) and returns what it knows. Here, O(path) is its own
+        folder.
+    type: str
+    choices: [append, verify, checkpoint, anchor]
+    required: true
+  path:
+    description: Folder of the log, with a folder for each stream.
+    type: path
+    default: /var/lib/careops/audit
+  streams:
+    description:
+      - The logs under O(path). Every entry goes to each of them, but to V(security) only what belongs there.
+    type: list
+    elements: str
+    default: [operational, security]
+  key_file:
+    description:
+      - File with the keys, readable by its owner alone. It is made where there is neither a key nor a log.
+      - Without it, V(verify) checks numbers and hashes, and no seals.
+    type: path
+    default: /etc/careops/audit.key
+  key_kind:
+    description:
+      - What a new key signs checkpoints with. Entries are always sealed with HMAC-SHA256.
+      - V(ed25519) lets anybody check a checkpoint with the public key, and needs python3-cryptography on this host. A
+        checkpoint
+        of V(hmac) can be checked with the key alone.
+    type: str
+    choices: [hmac, ed25519]
+    default: hmac
+  origin:
+    description:
+      - Name of the log where it begins, to which the name of the stream is added; the name of this host where it is
+        empty.
+      - A log keeps its name.
+    type: str
+    default: ""
+  entries:
+    description: What to append.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      time:
+        description: When it happened, in ISO 8601 with its offset; now where it is not set.
+        type: str
+      run:
+        description: The run that it belongs to.
+        type: str
+        default: ""
+      ref:
+        description: By which the log knows that it has the entry, for example V(20261121T020000Z-weekly-3f9a1c/open).
+        type: str
+        default: ""
+      procedure:
+        description: The procedure that it belongs to.
+        type: str
+        default: ""
+      operator:
+        description: Who did it.
+        type: str
+        required: true
+      host:
+        description: Where.
+        type: str
+        required: true
+      action:
+        description: What, in small letters, digits and underscores.
+        type: str
+        required: true
+      target:
+        description: What it was done to.
+        type: str
+        required: true
+      outcome:
+        description: How it ended.
+        type: str
+        choices: [done, skipped, failed, planned, refused]
+        default: done
+      reason:
+        description: Why, where it needs saying.
+        type: str
+        default: ""
+      details:
+        description: Anything else, never a secret.
+        type: dict
+        default: {}
+      security:
+        description: Whether it belongs in the stream V(security) whatever policy says.
+        type: bool
+        default: false
+  run:
+    description:
+      - Folder of a run with its C(record.json), on this host. Its opening, approval, actions, failed tasks, hosts
+        that were away
+        and verdict become entries; what the log has of them already is not written again.
+    type: path
+  security_procedures:
+    description: Procedures whose entries belong in the stream V(security) too.
+    type: list
+    elements: str
+    default: []
+  security_actions:
+    description: Actions whose entries do. Approvals and refused runs always do.
+    type: list
+    elements: str
+    default: []
+  segment_bytes:
+    description: Size from which the next entry begins a new file; a new month begins one too.
+    type: int
+    default: 16777216
+  anchored:
+    description:
+      - What the anchor host knows, as RV(details.streams) of V(anchor) on that host returns it.
+      - With V(append) and V(checkpoint), the checkpoints come with a proof that they go on from there.
+    type: dict
+    default: {}
+  checkpoints:
+    description: Checkpoints to verify against, each the text of a signed note.
+    type: list
+    elements: str
+    default: []
+  anchor_error:
+    description: Why the anchor host could not be asked, where that was tried; it becomes a finding.
+    type: str
+    default: ""
+  anchor_age_hours:
+    description: Age of an entry from which it must be covered by a checkpoint.
+    type: float
+    default: 48
+  offers:
+    description:
+      - Checkpoints for V(anchor), as V(append) and V(checkpoint) return them in RV(details.streams).
+      - The public keys that come with the first checkpoint of a log are trusted from then on, and its new key when
+        the old one
+        signed the checkpoint too.
+    type: dict
+    default: {}
+  repair:
+    description: Whether V(verify) moves aside what an interrupted writer left, which the next V(append) does in any
+    case.
+    type: bool
+    default: true
+  checkpoint_count:
+    description: How many checkpoints of a log V(anchor) returns at most; the newest are always among them.
+    type: int
+    default: 100
+extends_documentation_fragment:
+  - careops.maintenance.contract
+  - careops.maintenance.moment
+attributes:
+  check_mode:
+    support: full
+    description:
+      - Writes nothing, neither key nor log nor checkpoint, and returns what would be written as actions with the
+        outcome
+        V(planned). V(verify) leaves what an interrupted writer left where it is.
+  diff_mode:
+    support: none
+    description: There is no difference to show.
+  platform:
+    platforms: posix
+    support: full
+    description: Target systems the module runs on.
+requirements:
+  - cryptography, for O(key_kind=ed25519)
+seealso:
+  - module: careops.maintenance.run_record
+notes:
+  - V(verify) reports V(audit.chain), V(audit.anchor), V(audit.key) and V(audit.torn).
+"""
+
+EXAMPLES = r"""
+- name: Write down what a run did
+  careops.maintenance.audit_log:
+    state: append
+    run: /var/lib/careops/logs/maintenance/20261121T020000Z-weekly-3f9a1c
+    security_procedures: [patching, certificates]
+  become: true
+  register: written
+
+- name: Keep the checkpoints on another host
+  careops.maintenance.audit_log:
+    state: anchor
+    path: /var/lib/careops/anchors
+    offers: "{{ written.details.streams }}"
+  delegate_to: anchor.clinic.example
+  become: true
+  register: anchored
+
+- name: Verify the log
+  careops.maintenance.audit_log:
+    state: verify
+    anchored: "{{ anchored.details.streams }}"
+  become: true
+
+- name: Write down what a person did
+  careops.maintenance.audit_log:
+    state: append
+    entries:
+      - operator: a.jansen
+        host: clinic-db
+        action: change_firewall
+        target: port 5432
+        reason: Ticket CHG-1042
+        security: true
+  become: true
+"""
+
+RETURN = r"""
+findings:
+  description: What was seen, with V(kind), V(entry), V(file) and V(line) of the first fault as evidence of
+  V(audit.chain).
+  returned: always
+  type: list
+  elements: dict
+actions:
+  description: What was written.
+  returned: always
+  type: list
+  elements: dict
+summary:
+  description: The gravest status, the number of findings of each status, and the seconds of work.
+  returned: always
+  type: dict
+details:
+  description: What is special to this module.
+  returned: success
+  type: dict
+  contains:
+    streams:
+      description:
+        - Each log by its name. With V(append) and V(checkpoint), C(origin), C(size), C(root), C(note), C(verifiers),
+          C(since) and
+          C(proof), and with V(append) C(appended) and C(known), the numbers of entries that are new and that were
+          there.
+        - With V(verify), C(origin), C(first), C(size), C(root), C(keys), C(anchored) and C(fault).
+        - With V(anchor), C(size), C(count), C(verifiers) and C(checkpoints).
+      type: dict
+      returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.audit.arguments import ARGUMENTS
+from ..module_utils.audit.work import work
+from ..module_utils.glue import conclude
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    conclude(module, lambda: work(module.params, check_mode=module.check_mode))
+
+
+if __name__ == "__main__":
+    main()

@@ -51,6 +51,8 @@ from ..module_utils.record.runs import process_identity
 from ..plugin_utils import closing, tasks
 
 RECORD_MODULE = "careops.maintenance.run_record"
+# Roles that opening and closing use to write the run itself down.
+BOOKKEEPING = ("records", "audit")
 WINDOW_MODULE = "careops.maintenance.maintenance_window"
 
 
@@ -183,8 +185,12 @@ class CallbackModule(CallbackBase):
             return
         if state == "ok" and action == WINDOW_MODULE:
             self._write("window", **result._result["details"])
+        if state == "ok" and tasks.begins_procedures(task):
+            self._write("permitted")
+        role = tasks.role_of(task)
         facts = {
-            "procedure": self._procedure or tasks.role_of(task) or self._play.get_name(),
+            "procedure": self._procedure or role or self._play.get_name(),
+            **({"bookkeeping": True} if role in BOOKKEEPING and not self._procedure else {}),
             "task": task.get_name(),
             "action": action,
             "rescued": state == "failed" and tasks.rescued_in_role(task),

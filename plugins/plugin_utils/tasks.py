@@ -103,6 +103,11 @@ def hosts_of(play: Any, procedure: str) -> tuple[int, list[str]]:
     return len(members), sorted(members & within)
 
 
+def begins_procedures(task: Any) -> bool:
+    """Whether this is the last task of the opening, without which no procedure begins."""
+    return task.action in ("set_fact", "ansible.builtin.set_fact") and "run_open_handed" in task.args
+
+
 def ends_procedure(task: Any) -> bool:
     """Whether this is the last task of a procedure's step, which only a host that came to the end runs."""
     return task.action in ("group_by", "ansible.builtin.group_by") and "procedure_done" in str(task.args.get("key"))

@@ -21,6 +21,7 @@ RECORD_SCHEMA = json.loads((ROOT / "docs" / "schema" / "record.schema.json").rea
 # Nothing listens on the first port: a host that is really away.
 AWAY = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
 PLAYBOOKS = ROOT / "playbooks"
+ALWAYS = {"name": "any time", "start": "2020-01-01", "duration": "P36500D"}
 
 
 @dataclass
@@ -53,17 +54,26 @@ class Platform:
         (folder / "main.yml").write_text(tasks)
 
     @property
+    def kept(self) -> Path:
+        """Where the records host keeps everything."""
+        return self.folder / "kept"
+
+    @property
     def delivered(self) -> Path:
-        """Where the records host keeps what it is given."""
-        return self.folder / "records"
+        """Where the records host keeps the runs."""
+        return self.kept / "logs" / "maintenance"
 
     def start(
-        self, *procedures: str, arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None
+        self,
+        *procedures: str,
+        arguments: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+        work_class: str = "maintenance",
     ) -> subprocess.Popen[str]:
         """Starts a run of these procedures; each has the hosts of ``groups``, or all."""
         self._write_inventory(procedures)
         playbook = self.folder / "toy.yml"
-        playbook.write_text(json.dumps(_playbook(procedures)))
+        playbook.write_text(json.dumps(_playbook(procedures, work_class=work_class)))
         return self.playbook(playbook, arguments=arguments, environment=environment)
 
     def playbook(
@@ -103,8 +113,10 @@ class Platform:
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
             "run_open_system": "toy",
-            "run_close_records_directory": str(self.delivered),
+            "policy_windows": [ALWAYS],
+            "policy_records_root": str(self.kept),
             "run_close_become": False,
+            "records_become": False,
             **self.variables,
         }
         inventory = {"all": {"vars": variables, "children": children}}
@@ -120,11 +132,11 @@ class Platform:
         return read_record(path)
 
 
-def _playbook(procedures: tuple[str, ...]) -> list[dict[str, Any]]:
+def _playbook(procedures: tuple[str, ...], *, work_class: str) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = [
         {
             "ansible.builtin.import_playbook": str(PLAYBOOKS / "steps" / "open.yml"),
-            "vars": {"run_open_cadence": "toy", "run_open_work_class": "maintenance"},
+            "vars": {"run_open_cadence": "toy", "run_open_work_class": work_class},
         }
     ]
     steps.extend(

@@ -90,16 +90,25 @@ def _run_facts(journal: Journal) -> Row:
 
 
 def _as_planned(journal: Journal) -> Journal:
-    """The journal with the entry point of every procedure, and without those that policy leaves out."""
+    """The journal as the record is made of it: every procedure with its entry point, without those that policy leaves
+    out, and without what only says that the run was written down.
+    """
     entries = journal.first("opened").get("entries") or {}
-    planned = []
-    for entry in journal.entries:
-        if entry["kind"] == "play" and entry["procedure"]:
-            entry = {**entry, "entry": entries.get(entry["procedure"], entry.get("entry", ""))}
-            if entry["entry"] == SKIP:
-                continue
-        planned.append(entry)
-    return Journal(entries=planned, problems=journal.problems)
+    planned = [
+        {**row, "entry": entries.get(row["procedure"], row.get("entry", ""))} if row["kind"] == "play" else row
+        for row in journal.entries
+    ]
+    return Journal(
+        entries=[_only_trouble(row) if row.get("bookkeeping") else row for row in planned if row.get("entry") != SKIP],
+        problems=journal.problems,
+    )
+
+
+def _only_trouble(entry: Row) -> Row:
+    # Else every delivery would change the record, and so lead to another one.
+    findings = [finding for finding in entry.get("findings", ()) if finding["status"] != "ok"]
+    actions = [action for action in entry.get("actions", ()) if action["outcome"] == "failed"]
+    return {**entry, "findings": findings, "actions": actions}
 
 
 def _results(journal: Journal) -> Iterable[Row]:
@@ -134,7 +143,7 @@ def _findings(journal: Journal, *, ended: datetime) -> list[Row]:
 
 def _unfinished(journal: Journal) -> list[tuple[str, str]]:
     """Procedure and host of what neither ended, nor failed, nor had a host that was away."""
-    if journal.first("interrupted") or not journal.first("opened"):
+    if journal.first("interrupted") or not journal.first("permitted"):
         return []
     ended = {(entry["procedure"], entry["host"]) for entry in journal.entries if entry["kind"] == "finished"}
     away = set()

@@ -36,6 +36,7 @@ OPENED = {
     "operator": "ana",
     "ticket": "CHG-7",
 }
+PERMITTED = {"kind": "permitted", "time": "2026-03-01T02:30:04Z"}
 FINDING = {
     "check": "backup.age",
     "subject": "clinic.dump",
@@ -84,7 +85,7 @@ def finished(host: str = "db", procedure: str = "backups") -> dict[str, Any]:
 
 
 def compiled(*entries: Row, problems: list[str] | None = None) -> tuple[Row, list[Row]]:
-    journal = Journal(entries=[STARTED, OPENED, *entries], problems=problems or [])
+    journal = Journal(entries=[STARTED, OPENED, PERMITTED, *entries], problems=problems or [])
     record, findings = compile_record(journal, ended=ENDED, fail_on=["critical"])
     jsonschema.Draft202012Validator(SCHEMA).validate(record)
     return record, findings
@@ -204,6 +205,14 @@ def test_a_refusal_is_told_once() -> None:
     assert [row["check"] for row in record["attention"]] == ["backup.age", "run.task"]
 
 
+def test_that_the_run_was_written_down_is_no_news_in_it() -> None:
+    record, findings = compiled(result("rec", procedure="records", bookkeeping=True))
+    assert (record["actions"], findings) == ([], [])
+    trouble = {**ACTION, "outcome": "failed", "reason": "The disk is full."}
+    record, _findings = compiled(result("rec", procedure="records", bookkeeping=True, actions=[trouble]))
+    assert record["actions"] and record["verdict"]["outcome"] == "failed"
+
+
 def test_the_window_stands_in_the_record() -> None:
     record, _findings = compiled(WINDOW)
     assert record["run"]["window"] == WINDOW["window"] and "approval" not in record["run"]
@@ -232,7 +241,7 @@ def test_policy_decides_which_entry_ran_and_what_is_left_out() -> None:
         {**play(procedure="audit"), "entry": "check"},
         {**play("db", procedure="certificates"), "entry": "main"},
     ]
-    entries = [STARTED, opened, *plays, result(), finished(), finished(procedure="certificates")]
+    entries = [STARTED, opened, PERMITTED, *plays, result(), finished(), finished(procedure="certificates")]
     record, findings = compile_record(Journal(entries=entries), ended=ENDED, fail_on=["critical"])
     assert [(row["name"], row["entry"], row["state"]) for row in record["procedures"]] == [
         ("backups", "check", "ok"),

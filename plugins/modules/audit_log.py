@@ -12,11 +12,9 @@ short_description: Keeps an audit log in which nothing can be altered unseen
 version_added: "0.1.0"
 description:
   - Every entry has a number, the hash of the entry before it, and a seal made with a key. What was changed, deleted,
-    put in
-    another order, cut off, inserted or played again is found, and the first such place is named.
+    put in another order, cut off, inserted or played again is found, and the first such place is named.
   - Whoever holds the key can forge a whole log. Therefore the head of the log goes to another host as a checkpoint,
-    in the
-    form of C2SP, and that host takes none that does not go on from the one before.
+    in the form of C2SP, and that host takes none that does not go on from the one before.
   - An entry is on the disk before the module returns, and a call that fails leaves none. Writers wait for each other.
   - The form of the log, what it proves and what not, stands in docs/audit-log.md of this collection.
 author:
@@ -25,9 +23,9 @@ options:
   state:
     description:
       - V(append) writes entries (O(entries), O(run)) and returns the checkpoints of every stream; the first call
-        begins the log
-        and makes its key. Entries with a C(ref) that is in the log already are not written again.
-      - V(verify) checks every entry, and the log against the checkpoints of another host (O(anchored), O(checkpoints)).
+        begins the log and makes its key. Entries with a C(ref) that is in the log already are not written again.
+      - V(verify) checks every entry, and the log against the checkpoints of another host (O(anchored),
+        O(checkpoints)).
       - V(checkpoint) returns the checkpoint of every stream.
       - V(anchor), on another host, takes checkpoints (O(offers)) and returns what it knows. Here, O(path) is its own
         folder.
@@ -54,8 +52,7 @@ options:
     description:
       - What a new key signs checkpoints with. Entries are always sealed with HMAC-SHA256.
       - V(ed25519) lets anybody check a checkpoint with the public key, and needs python3-cryptography on this host. A
-        checkpoint
-        of V(hmac) can be checked with the key alone.
+        checkpoint of V(hmac) can be checked with the key alone.
     type: str
     choices: [hmac, ed25519]
     default: hmac
@@ -123,8 +120,7 @@ options:
   run:
     description:
       - Folder of a run with its C(record.json), on this host. Its opening, approval, actions, failed tasks, hosts
-        that were away
-        and verdict become entries; what the log has of them already is not written again.
+        that were away and verdict become entries; what the log has of them already is not written again.
     type: path
   security_procedures:
     description: Procedures whose entries belong in the stream V(security) too.
@@ -163,13 +159,11 @@ options:
     description:
       - Checkpoints for V(anchor), as V(append) and V(checkpoint) return them in RV(details.streams).
       - The public keys that come with the first checkpoint of a log are trusted from then on, and its new key when
-        the old one
-        signed the checkpoint too.
+        the old one signed the checkpoint too.
     type: dict
     default: {}
   repair:
-    description: Whether V(verify) moves aside what an interrupted writer left, which the next V(append) does in any
-    case.
+    description: Whether V(verify) moves aside what an interrupted writer left; the next V(append) does in any case.
     type: bool
     default: true
   checkpoint_count:
@@ -184,8 +178,7 @@ attributes:
     support: full
     description:
       - Writes nothing, neither key nor log nor checkpoint, and returns what would be written as actions with the
-        outcome
-        V(planned). V(verify) leaves what an interrupted writer left where it is.
+        outcome V(planned). V(verify) leaves what an interrupted writer left where it is.
   diff_mode:
     support: none
     description: There is no difference to show.
@@ -240,8 +233,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: What was seen, with V(kind), V(entry), V(file) and V(line) of the first fault as evidence of
-  V(audit.chain).
+  description: What was seen; the evidence of V(audit.chain) names kind, entry, file and line of the first fault.
   returned: always
   type: list
   elements: dict
@@ -262,9 +254,8 @@ details:
     streams:
       description:
         - Each log by its name. With V(append) and V(checkpoint), C(origin), C(size), C(root), C(note), C(verifiers),
-          C(since) and
-          C(proof), and with V(append) C(appended) and C(known), the numbers of entries that are new and that were
-          there.
+          C(since) and C(proof), and with V(append) C(appended) and C(known), the numbers of entries that are new and
+          that were there.
         - With V(verify), C(origin), C(first), C(size), C(root), C(keys), C(anchored) and C(fault).
         - With V(anchor), C(size), C(count), C(verifiers) and C(checkpoints).
       type: dict

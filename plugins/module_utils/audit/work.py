@@ -26,6 +26,7 @@ OPERATIONAL, SECURITY = "operational", "security"
 def work(options: Mapping[str, Any], *, check_mode: bool) -> Outcome:
     """Does what the state says. Raises MaintenanceError."""
     now = now_or(options["now"])
+    options = {**options, "anchor_error": " ".join(options["anchor_error"].split())[:300]}
     return _STATES[options["state"]](options, now=now, dry=check_mode)
 
 

@@ -111,9 +111,12 @@ options:
         type: str
         required: true
       kind:
-        description: What it is.
+        description:
+          - What it is. V(sms) sends the subject through the HTTP interface of a gateway, one request a number.
+          - V(statuspage) keeps one entry of a public page by the interface of Statuspage, and tells it nothing of
+            hosts, findings and people.
         type: str
-        choices: [mail, webhook]
+        choices: [mail, webhook, sms, statuspage]
         required: true
       events:
         description: Events it takes; all of them where it is not set.
@@ -142,32 +145,34 @@ options:
         choices: [none, starttls, tls]
         default: starttls
       username:
-        description: Account at the mail server (V(mail)).
+        description: Account at the mail server (V(mail)) or gateway (V(sms)).
         type: str
       password:
-        description: Its password (V(mail)).
+        description: Its password (V(mail), V(sms)).
         type: str
       password_env:
-        description: Environment variable on the controller that holds the password (V(mail)).
+        description: Environment variable on the controller that holds the password (V(mail), V(sms)).
         type: str
       password_file:
-        description: File on the controller that holds the password (V(mail)).
+        description: File on the controller that holds the password (V(mail), V(sms)).
         type: path
       sender:
-        description: Address the mail is from (V(mail)).
+        description: Address the mail is from (V(mail)), or name or number the message is from (V(sms)).
         type: str
       recipients:
-        description: Addresses it goes to (V(mail)).
+        description: Addresses (V(mail)) or telephone numbers (V(sms)) it goes to.
         type: list
         elements: str
       url:
-        description: Address of the webhook, a secret (V(webhook)). Redirects are not followed.
+        description:
+          - Address of the webhook (V(webhook)) or gateway (V(sms)), a secret. Redirects are not followed.
+          - Of the interface of a status page (V(statuspage)); Statuspage's own where it is not set.
         type: str
       url_env:
-        description: Environment variable on the controller that holds the address (V(webhook)).
+        description: Environment variable on the controller that holds the address (V(webhook), V(sms), V(statuspage)).
         type: str
       url_file:
-        description: File on the controller that holds the address (V(webhook)).
+        description: File on the controller that holds the address (V(webhook), V(sms), V(statuspage)).
         type: path
       format:
         description:
@@ -177,14 +182,18 @@ options:
         choices: [json, slack]
         default: json
       token:
-        description: Bearer token to send along (V(webhook)).
+        description: Bearer token (V(webhook), V(sms)) or key (V(statuspage)) to send along.
         type: str
       token_env:
-        description: Environment variable on the controller that holds the token (V(webhook)).
+        description: Environment variable on the controller that holds the token (V(webhook), V(sms), V(statuspage)).
         type: str
       token_file:
-        description: File on the controller that holds the token (V(webhook)).
+        description: File on the controller that holds the token (V(webhook), V(sms), V(statuspage)).
         type: path
+      token_header:
+        description: Name of the header that carries the token; C(Authorization) sends it as a bearer token (V(sms)).
+        type: str
+        default: Authorization
       signing_key:
         description:
           - Key that signs each post, at least 16 characters (V(webhook)).
@@ -197,6 +206,33 @@ options:
       signing_key_file:
         description: File on the controller that holds the key (V(webhook)).
         type: path
+      encoding:
+        description: How the gateway reads its requests (V(sms)).
+        type: str
+        choices: [json, form]
+        default: json
+      fields:
+        description:
+          - What the gateway calls C(recipient), C(text) and C(sender) (V(sms)); V(to), V(text) and V(from) where it
+            is not said.
+        type: dict
+        default: {}
+      extra:
+        description: Fields that the gateway wants besides, no secrets (V(sms)).
+        type: dict
+        default: {}
+      page_id:
+        description: Identifier of the page (V(statuspage)).
+        type: str
+      components:
+        description: Identifiers of the page's components that the maintenance concerns (V(statuspage)).
+        type: list
+        elements: str
+        default: []
+      subscribers:
+        description: Whether the page tells its subscribers (V(statuspage)).
+        type: bool
+        default: true
 attributes:
   check_mode:
     support: full
@@ -208,7 +244,8 @@ attributes:
 extends_documentation_fragment:
   - careops.maintenance.contract
 requirements:
-  - requests, for webhooks
+  - requests, for all kinds but V(mail)
+  - Jinja2, for templates
 seealso:
   - module: careops.maintenance.run_report
 """

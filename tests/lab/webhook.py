@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -86,5 +86,36 @@ def receiver() -> Iterator[Receiver]:
         yield state
     finally:
         state.released.set()
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def serving(answer: Callable[[str, Post], tuple[int, Any]]) -> Iterator[int]:
+    """A server on the loopback address that answers each request (its method, and the rest) with a code and JSON."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def work(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            code, content = answer(self.command, Post(self.path, dict(self.headers.items()), body))
+            text = json.dumps(content).encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(text)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = work
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keeps quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
         server.shutdown()
         server.server_close()

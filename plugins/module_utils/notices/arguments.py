@@ -33,7 +33,7 @@ def _hidden(name: str) -> dict[str, dict[str, Any]]:
 
 _CHANNEL: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "kind": {"type": "str", "choices": ["mail", "webhook"], "required": True},
+    "kind": {"type": "str", "choices": ["mail", "webhook", "sms", "statuspage"], "required": True},
     "events": {"type": "list", "elements": "str", "choices": EVENTS},
     "outcomes": {"type": "list", "elements": "str", "choices": OUTCOMES},
     "ca_cert": {"type": "path"},
@@ -47,7 +47,14 @@ _CHANNEL: dict[str, Any] = {
     **_hidden("url"),
     "format": {"type": "str", "choices": ["json", "slack"], "default": "json"},
     **_hidden("token"),
+    "token_header": {"type": "str", "default": "Authorization", "no_log": False},
     **_hidden("signing_key"),
+    "encoding": {"type": "str", "choices": ["json", "form"], "default": "json"},
+    "fields": {"type": "dict", "default": {}},
+    "extra": {"type": "dict", "default": {}},
+    "page_id": {"type": "str"},
+    "components": {"type": "list", "elements": "str", "default": []},
+    "subscribers": {"type": "bool", "default": True},
 }
 
 ARGUMENTS: dict[str, Any] = {
@@ -74,6 +81,10 @@ ARGUMENTS: dict[str, Any] = {
         "required_if": [
             ("kind", "mail", ("host", "sender", "recipients")),
             ("kind", "webhook", ("url", "url_env", "url_file"), True),
+            ("kind", "sms", ("url", "url_env", "url_file"), True),
+            ("kind", "sms", ("recipients",)),
+            ("kind", "statuspage", ("page_id",)),
+            ("kind", "statuspage", ("token", "token_env", "token_file"), True),
         ],
         "mutually_exclusive": [
             (name, f"{name}_env", f"{name}_file") for name in ("password", "url", "token", "signing_key")

@@ -16,11 +16,13 @@ MASK = "********"
 
 
 class DeliveryError(Exception):
-    """The notice did not get through. passing: whether trying again may help."""
+    """The notice did not get through. passing: whether trying again may help.
+    left: the addresses that did not get it, where others did."""
 
-    def __init__(self, reason: str, *, passing: bool) -> None:
+    def __init__(self, reason: str, *, passing: bool, left: Sequence[str] = ()) -> None:
         super().__init__(reason)
         self.passing = passing
+        self.left = left
 
 
 @dataclass(frozen=True)

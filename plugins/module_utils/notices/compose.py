@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from ..report.humanise import clean, shorten
-from ..report.text import headline, render_text, title
+from ..report.text import headline, render_text
+from ..report.text import title as title_of
 from .channel import Notice
 from .facts import identifier, maintenance_of, people, window_facts
 from .templates import Templates
-from .wording import body_of, contact_lines, subject_of, texts
+from .wording import PUBLIC, body_of, contact_lines, public_of, subject_of, texts
 
 ATTENTION_TOLD = 20
 LONGEST_SUBJECT = 150
@@ -71,14 +72,20 @@ def compose(
     }
     context["subject"] = _subject(event, record=record, context=context)
     context["text"] = _body(event, record=record, context=context)
-    subject, body, faults = (templates or Templates(())).render(event, context)
+    words = templates or Templates(())
+    subject, body, faults = words.render(event, context, ours=(context["subject"], context["text"]))
+    data = _data(record=record, facts=facts, context=context)
+    if event in PUBLIC:
+        title, text, more = words.render(f"{event}.public", context, ours=public_of(event, context))
+        data["public"] = {"title": clean(title), "text": text}
+        faults += more
     return Notice(
         identity=identity,
         event=event,
         outcome=outcome,
         subject=shorten(clean(subject), LONGEST_SUBJECT),
         body="\n\n".join(part for part in (context["note"], body.strip("\n")) if part) + "\n",
-        data=_data(record=record, facts=facts, context=context),
+        data=data,
         to={kind: list(addresses) for kind, addresses in (to or {}).items()},
         faults=faults,
     )
@@ -114,7 +121,7 @@ def _subject(event: str, *, record: Optional[Row], context: Row) -> str:
 
 def _name(record: Optional[Row], facts: Row) -> str:
     if record:
-        return title(record)
+        return title_of(record)
     parts = [str(facts[key]) for key in ("system", "cadence") if facts.get(key)]
     return clean(", ".join(parts) or facts.get("id") or "Maintenance run")
 

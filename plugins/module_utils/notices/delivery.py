@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ..findings import Action, Finding
+from . import kinds
 from .channel import Channel, DeliveryError, Notice
 
 CHECK = "notice.delivery"
@@ -32,7 +33,8 @@ class Patience:
 @dataclass(frozen=True)
 class Delivery:
     """How it went over one channel. fault: why the notice did not get through, empty where it did.
-    tried: False where there was no time left to try. identity: of the notice."""
+    tried: False where there was no time left to try. identity: of the notice.
+    left: the addresses that did not get it, where others did."""
 
     name: str
     attempts: int
@@ -41,6 +43,7 @@ class Delivery:
     remark: str = ""
     tried: bool = True
     identity: str = ""
+    left: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,14 @@ def _persist(name: str, channel: Channel, notice: Notice, this: _Round) -> Deliv
             remark = channel.send(notice, timeout=patience.timeout)
             return Delivery(name, attempt, this.clock() - started, remark=remark, identity=notice.identity)
         except DeliveryError as error:
-            fault, passing = str(error), error.passing
+            fault, passing, left = str(error), error.passing, error.left
         except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on; its words may hold a secret
-            fault, passing = f"the channel itself failed ({type(error).__name__})", False
+            fault, passing, left = f"the channel itself failed ({type(error).__name__})", False, ()
         pause = patience.pause * 2 ** (attempt - 1)
         if not passing or attempt >= patience.attempts or this.clock() + pause >= this.ends:
-            return Delivery(name, attempt, this.clock() - started, fault=fault, identity=notice.identity)
+            return Delivery(
+                name, attempt, this.clock() - started, fault=fault, identity=notice.identity, left=tuple(left)
+            )
         this.sleep(pause)
 
 
@@ -184,6 +189,8 @@ def actions_of(
 
 def unwanted(settings: Mapping[str, object], *, event: str, outcome: str, outcomes: Sequence[str]) -> Optional[str]:
     """Why this channel is not for this notice; None where it is. outcomes: what channels want by default."""
+    if event in kinds.NEVER.get(str(settings.get("kind")), ()):
+        return f"A channel of this kind takes no notice of the event {event}."
     events = settings.get("events")
     if isinstance(events, list) and event not in events:
         return f"The channel takes no notice of the event {event}."

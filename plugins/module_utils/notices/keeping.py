@@ -113,9 +113,8 @@ def _add(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mode: 
             entry, news = waiting.new_entry(notice, now=now), True
         else:
             news = waiting.add_to(entry, notice, now=now)
-        reasons = {str(name): str(reason) for name, reason in (notice.get("reasons") or {}).items()}
         if news:
-            waiting.put_off(entry, reasons, now=now, terms=terms)
+            waiting.put_off(entry, notice, now=now, terms=terms)
             _write(ledger, entry, check_mode)
             actions.append(_action("queue", entry["identity"], check_mode))
         for name, channel in entry["channels"].items():

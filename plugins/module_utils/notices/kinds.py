@@ -9,15 +9,26 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from .channel import Channel
-from .channels import mail, webhook
+from .channels import mail, sms, statuspage, webhook
 
 Settings = Mapping[str, Any]
 
-KINDS: Mapping[str, Callable[[Settings], Channel]] = {"mail": mail.Mail, "webhook": webhook.Webhook}
+KINDS: Mapping[str, Callable[[Settings], Channel]] = {
+    "mail": mail.Mail,
+    "webhook": webhook.Webhook,
+    "sms": sms.Sms,
+    "statuspage": statuspage.StatusPage,
+}
 _FAULTS: Mapping[str, Callable[[Settings], Optional[str]]] = {
     "mail": mail.check_addresses,
     "webhook": webhook.address_fault,
+    "sms": sms.check,
+    "statuspage": statuspage.check,
 }
+# By which kind of address a notice that is for certain people reaches them.
+ADDRESSES: Mapping[str, str] = {"mail": "mail", "sms": "phone"}
+# Events that a kind never takes.
+NEVER: Mapping[str, tuple[str, ...]] = {"statuspage": statuspage.INTERNAL}
 
 
 def make(settings: Settings) -> Channel:

@@ -67,7 +67,8 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
     details["undelivered"] = [{"channel": name, "reason": reason} for name, reason in reasons.items()]
     escalate = _escalates(options)
     if reasons or (escalate and wanted):
-        details["queue"] = [_queued(notice, details["delivered"], reasons, escalate=escalate)]
+        left = {one.name: list(one.left) for one in deliveries if one.left}
+        details["queue"] = [_queued(notice, details["delivered"], reasons, left=left, escalate=escalate)]
     if options["queue"] == "follows":
         # Whoever queues what was not delivered says what becomes of it.
         findings = findings_of([one for one in deliveries if not one.fault], refused={})
@@ -98,13 +99,21 @@ def _escalates(options: Mapping[str, Any]) -> bool:
     return bool(options["escalate"]) and options["event"] in ESCALATED
 
 
-def _queued(notice: Notice, delivered: Sequence[str], reasons: Mapping[str, str], *, escalate: bool) -> dict[str, Any]:
+def _queued(
+    notice: Notice,
+    delivered: Sequence[str],
+    reasons: Mapping[str, str],
+    *,
+    left: Mapping[str, Sequence[str]],
+    escalate: bool,
+) -> dict[str, Any]:
     """The notice as notice_ledger takes it."""
     return {
         **as_data(notice),
         "channels": list(reasons),
         "delivered": list(delivered),
         "reasons": dict(reasons),
+        "left": dict(left),
         "escalate": escalate,
     }
 

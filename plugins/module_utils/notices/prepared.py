@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import MaintenanceError
@@ -31,7 +32,7 @@ def send_prepared(options: Mapping[str, Any], *, patience: Patience, check_mode:
             if reason:
                 refused.append(Delivery(name, 0, 0.0, fault=reason, identity=notice.identity))
             else:
-                jobs.setdefault(name, []).append(notice)
+                jobs.setdefault(name, []).append(_for_channel(notice, settings[name], given))
     if check_mode:
         planned = [Action("notify", name, False, "planned") for name, notices in jobs.items() for _one in notices]
         return Outcome(actions=planned, details={"delivered": [], "undelivered": [], "outcomes": [], "queue": []})
@@ -47,6 +48,13 @@ def send_prepared(options: Mapping[str, Any], *, patience: Patience, check_mode:
             "queue": [],
         },
     )
+
+
+def _for_channel(notice: Notice, settings: Mapping[str, Any], given: Mapping[str, Any]) -> Notice:
+    """The notice for those of the channel's readers who did not get it yet."""
+    left = (given.get("left") or {}).get(settings["name"])
+    kind = kinds.ADDRESSES.get(settings["kind"])
+    return replace(notice, to={**notice.to, kind: list(left)}) if left and kind else notice
 
 
 def _read(given: Mapping[str, Any]) -> Notice:
@@ -65,6 +73,7 @@ def _outcome(delivery: Delivery) -> dict[str, Any]:
         "delivered": not delivery.fault,
         "tried": delivery.tried,
         "reason": delivery.fault or delivery.remark,
+        "left": list(delivery.left),
     }
 
 

@@ -18,7 +18,7 @@ SUFFIX = ".j2"
 
 
 class Templates:
-    """Looks for ``<event>.j2`` in the folders, in their order; the first that is there counts.
+    """Looks for ``<name>.j2`` in the folders, in their order; the first that is there counts.
 
     The first line of what a template gives is the subject, the rest is the text.
     """
@@ -26,13 +26,12 @@ class Templates:
     def __init__(self, folders: Sequence[str]) -> None:
         self._folders = [folder for folder in folders if folder]
 
-    def render(self, event: str, context: Mapping[str, Any]) -> tuple[str, str, list[str]]:
-        """Subject, text, and what is wrong with the template; where something is, the words of ``context``."""
-        ours = str(context["subject"]), str(context["text"])
+    def render(self, name: str, context: Mapping[str, Any], *, ours: tuple[str, str]) -> tuple[str, str, list[str]]:
+        """Subject, text, and what is wrong with the template; where something is, or there is none, our words."""
         path = next(
             (
                 path
-                for path in (os.path.join(folder, event + SUFFIX) for folder in self._folders)
+                for path in (os.path.join(folder, name + SUFFIX) for folder in self._folders)
                 if os.path.exists(path)
             ),
             None,

@@ -69,12 +69,14 @@ def add_to(entry: Entry, notice: Mapping[str, Any], *, now: datetime) -> bool:
     return news or before != entry["channels"]
 
 
-def put_off(entry: Entry, reasons: Mapping[str, str], *, now: datetime, terms: Terms) -> None:
-    """Notes that these channels were tried once already, and why that failed."""
-    for name, reason in reasons.items():
+def put_off(entry: Entry, notice: Mapping[str, Any], *, now: datetime, terms: Terms) -> None:
+    """Notes of channels that were tried once already why that failed, and whom they did not reach."""
+    for name, reason in (notice.get("reasons") or {}).items():
         channel = entry["channels"].get(name)
         if channel and channel["state"] == "waiting":
-            channel.update(attempts=1, reason=reason, next=to_text(now + timedelta(seconds=terms.pause)))
+            channel["attempts"] = 1
+            left = (notice.get("left") or {}).get(name)
+            settle(entry, name, {"reason": str(reason), "left": left}, now=now, terms=terms)
 
 
 def lend(entry: Entry, *, now: datetime, terms: Terms) -> list[str]:
@@ -112,6 +114,8 @@ def settle(entry: Entry, name: str, outcome: Mapping[str, Any], *, now: datetime
         return
     pause = min(terms.longest_pause, terms.pause * 2 ** min(20, max(0, channel["attempts"] - 1)))
     channel.update(reason=outcome.get("reason") or "no reason was given", next=to_text(now + timedelta(seconds=pause)))
+    if outcome.get("left"):
+        channel["left"] = [str(address) for address in outcome["left"]]
 
 
 def give_up(entry: Entry, *, now: datetime, terms: Terms) -> list[Finding]:
@@ -165,7 +169,9 @@ def is_open(entry: Entry, *, now: datetime) -> bool:
 
 def told(entry: Entry, channels: Sequence[str]) -> Entry:
     """The entry as send_notice takes it."""
-    return {**{key: entry[key] for key in TOLD if key in entry}, "channels": list(channels)}
+    notice = {**{key: entry[key] for key in TOLD if key in entry}, "channels": list(channels)}
+    left = {name: entry["channels"][name]["left"] for name in channels if entry["channels"][name].get("left")}
+    return {**notice, "left": left} if left else notice
 
 
 def is_entry(content: Any) -> bool:
@@ -194,7 +200,7 @@ def _waiting(now: datetime) -> dict[str, Any]:
 
 def _close(channel: dict[str, Any], state: str, *, now: datetime, reason: str) -> None:
     channel.update(state=state, at=to_text(now))
-    for key in ("lease", "next", "reason"):
+    for key in ("lease", "next", "reason", "left"):
         channel.pop(key, None)
     if reason:
         channel["reason"] = reason

@@ -34,6 +34,16 @@ _TITLES = {
     "cancel": "CANCELLED, maintenance",
     "escalation": "NOBODY ANSWERED",
 }
+# What the public reads on a status page: no hosts, no findings, no people.
+PUBLIC = {
+    "advance": "Maintenance of {system} is planned{when}.{impact}",
+    "reminder": "Maintenance of {system} begins soon{when}.{impact}",
+    "start": "Maintenance of {system} has begun{until}.{impact}",
+    "finish": "Maintenance of {system} has ended.",
+    "failure": "Maintenance of {system} is not finished as planned. We are working on it.",
+    "emergency": "Urgent maintenance of {system} is under way.",
+    "cancel": "The maintenance of {system} that was planned{when} will not take place.",
+}
 # The window's beginning belongs into their subjects.
 _DATED = ("advance", "reminder", "cancel")
 
@@ -62,6 +72,19 @@ def body_of(event: str, context: Row) -> str:
     if context["report"]:
         lines += ["", f"Report: {context['report']}"]
     return "\n".join(lines)
+
+
+def public_of(event: str, context: Row) -> tuple[str, str]:
+    """Title and text for a status page."""
+    system, window = context["run"]["system"] or "our services", context["window"]
+    span = f" from {window['begins']} to {window['ends']}" if window["begins"] and window["ends"] else ""
+    text = PUBLIC[event].format(
+        system=system,
+        when=span,
+        until=f", until {window['ends']} at the latest" if window["ends"] else "",
+        impact=f" Impact: {window['impact_words']}." if window["impact_words"] else "",
+    )
+    return f"{'Urgent maintenance' if event == 'emergency' else 'Maintenance'} of {system}", text
 
 
 def contact_lines(context: Row) -> list[str]:

@@ -26,6 +26,8 @@ class Mail:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
+        # Of a notice that some got, those who are still to get it.
+        self._left: dict[str, list[str]] = {}
         self._host: str = settings["host"]
         self._encryption: str = settings["encryption"]
         self._port: int = settings.get("port") or _PORTS[self._encryption]
@@ -33,6 +35,7 @@ class Mail:
     def send(self, notice: Notice, *, timeout: float) -> str:
         """Delivers to every recipient; a remark names those whom the server refused. Raises DeliveryError."""
         password = secret(self._settings, "password")
+        recipients = self._left.get(notice.identity) or list(notice.to.get("mail") or self._settings["recipients"])
         if password and self._encryption == "none" and self._host not in _LOOPBACK:
             raise DeliveryError(
                 "its password would travel unencrypted: set encryption to starttls or tls", passing=False
@@ -41,10 +44,13 @@ class Mail:
             with self._connect(timeout) as server:
                 if password:
                     server.login(self._settings.get("username") or "", password)
-                refused = server.send_message(self._message(notice))
+                refused = server.send_message(self._message(notice, recipients))
         except smtplib.SMTPRecipientsRefused as error:
             code, words = next(iter(error.recipients.values()))
-            raise _refusal("refused every recipient", code, words, self._secrets(password)) from None
+            refusal = _refusal("refused every recipient", code, words, self._secrets(password))
+            raise DeliveryError(
+                str(refusal), passing=any(_passing(one) for one, _said in error.recipients.values())
+            ) from None
         except smtplib.SMTPResponseException as error:
             raise _refusal(_step(error), error.smtp_code, error.smtp_error, self._secrets(password)) from None
         except smtplib.SMTPNotSupportedError:
@@ -53,6 +59,10 @@ class Mail:
             raise DeliveryError(f"its certificate is not trusted ({error.verify_message})", passing=False) from None
         except (OSError, smtplib.SMTPException) as error:
             raise DeliveryError(f"{self._host}:{self._port} {_fault(error)}", passing=True) from None
+        later = [address for address, (code, _said) in refused.items() if _passing(code)]
+        if later:
+            self._left[notice.identity] = later
+            raise DeliveryError(f"the server put off {', '.join(sorted(later))}", passing=True, left=later)
         return f"the server refused {', '.join(sorted(refused))}" if refused else ""
 
     def _connect(self, timeout: float) -> smtplib.SMTP:
@@ -87,17 +97,17 @@ class Mail:
             return f"{self._host}:{self._port} does not offer STARTTLS or authentication: see encryption and username"
         return f"{self._host}:{self._port} does not offer authentication: see encryption and username"
 
-    def _message(self, notice: Notice) -> EmailMessage:
+    def _message(self, notice: Notice, recipients: Sequence[str]) -> EmailMessage:
         message = EmailMessage()
         sender: str = self._settings["sender"]
         domain = sender.rpartition("@")[2].strip(" >") or "localhost"
         message["From"] = sender
-        message["To"] = ", ".join(self._settings["recipients"])
+        message["To"] = ", ".join(recipients)
         message["Subject"] = notice.subject
         message["Date"] = formatdate(localtime=False)
         message["Message-ID"] = f"<{notice.identity}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"
-        if notice.outcome == "failed":
+        if notice.outcome == "failed" or notice.event in ("emergency", "escalation"):
             message["X-Priority"] = "1"
         message.set_content(notice.body)
         return message
@@ -126,8 +136,12 @@ def _step(error: smtplib.SMTPResponseException) -> str:
 
 def _refusal(what: str, code: int, words: Any, secrets: Sequence[str]) -> DeliveryError:
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
+    return DeliveryError(f"the server {what}: {code} {masked(text, secrets)}", passing=_passing(code))
+
+
+def _passing(code: int) -> bool:
     # 4xx says: later perhaps (RFC 5321, 4.2.1).
-    return DeliveryError(f"the server {what}: {code} {masked(text, secrets)}", passing=400 <= code < 500)
+    return 400 <= code < 500
 
 
 def _fault(error: Exception) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.careops.maintenance.plugins.module_utils.clock import parse_moment
+from ansible_collections.careops.maintenance.plugins.module_utils.notices.arguments import ARGUMENTS
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.openings import next_opening, open_at
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.policy import (
     IMPACTS,
@@ -212,8 +215,15 @@ def secrets_in(value: Any, *, key: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from secrets_in(inner, key=key)
-    elif key in ("password", "token", "signing_key", "value") or key.endswith("_password"):
+    elif key.endswith(("password", "token", "signing_key", "value")) and not re.fullmatch(r"\$\{\w+\}", str(value)):
+        # What is written ${so} stands for a secret of that name.
         yield f"{key}: {value}"
+
+
+@pytest.mark.parametrize("system", systems.SYSTEMS)
+def test_channels_are_what_notices_take(system: str) -> None:
+    given = {"event": "finish", "channels": systems.policy(system)["policy_channels"]}
+    assert ArgumentSpecValidator(ARGUMENTS).validate(given).error_messages == []
 
 
 @pytest.mark.parametrize("system", systems.SYSTEMS)

@@ -53,7 +53,7 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("bookworm", ("nginx-light", "openssl")),
+    Recipe("bookworm", ("nginx-light", "openssl", "redis-server", "tzdata")),
     Recipe("trixie", ("postgresql-17", "postgresql-client-17", "python3-psycopg2", "zstd", "faketime")),
 )
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Union
 
@@ -76,7 +76,10 @@ def judge(
         return f"it is dated {to_text(approval.given_at)}, which is yet to come"
     if age > valid_for:
         return f"it was given {span(age)} ago and holds for {span(valid_for)}, so ask {approval.by} for a new one"
-    return _fault(approval, approvers, operator=operator) or approval
+    named = [approver for approver in approvers if _same(approver.name, approval.by)]
+    fault = _fault(approval, named, approvers=approvers, operator=operator)
+    # By the name that the policy writes, however it was typed.
+    return fault or replace(approval, by=named[0].name)
 
 
 def _read(row: Any) -> Union[Approval, str]:
@@ -97,11 +100,10 @@ def _read(row: Any) -> Union[Approval, str]:
     return Approval(by=given["by"], kind=given["kind"], reason=given["reason"], given_at=moment)
 
 
-def _fault(approval: Approval, approvers: Sequence[Approver], *, operator: str) -> str:
-    """Why this person may not allow that; empty where they may."""
+def _fault(approval: Approval, named: Sequence[Approver], *, approvers: Sequence[Approver], operator: str) -> str:
+    """Why this person may not allow that; empty where they may. named: the approvers of that name."""
     if not approvers:
         return "the policy names nobody who may approve, so list persons in policy_approvers"
-    named = [approver for approver in approvers if _same(approver.name, approval.by)]
     if not named:
         return f"{approval.by} may not approve, the policy lists {_listed(sorted({one.name for one in approvers}))}"
     if not any(approver.kinds is None or _among(approval.kind, approver.kinds) for approver in named):

@@ -80,7 +80,10 @@ def decide(policy: Policy, work: Work, *, approval: Any = None, operator: str = 
     if work.work_class == "observe":
         return Decision(True, "Work that only looks is permitted at any time.")
     if work.work_class == "emergency":
-        decision = Decision(False, "Emergency work is refused: it needs the approval of another person.")
+        able = ", ".join(approver.name for approver in policy.approvers) or "those whom policy_approvers should list"
+        decision = Decision(
+            False, f"Emergency work is refused: it needs the approval of another person, one of {able}."
+        )
     elif work.work_class == "routine":
         decision = _routine(policy, work, now=now)
     else:
@@ -113,7 +116,7 @@ def _routine(policy: Policy, work: Work, *, now: datetime) -> Decision:
         until = f" until the blackout {coming.name} begins, {when(coming.start, coming.zone)}" if coming else ""
         return Decision(True, f"Routine work is permitted{until}.", deadline=coming.start if coming else None)
     held = next((_holding(blackout) for blackout in blackouts if blackout.start <= now < blackout.end), "")
-    why = held or f"it needs {span(work.needs)}, and a blackout begins before"
+    why = held or f"the work needs {span(work.needs)}, and a blackout begins before"
     return Decision(
         False,
         f"Routine work is refused at {when(now)}: {why}; it may begin {when(free, last.zone)} (in {span(free - now)}).",
@@ -162,9 +165,12 @@ def _misfit(opening: Opening, work: Work, *, now: datetime) -> Optional[tuple[in
     if work.cadence and opening.cadences and work.cadence not in opening.cadences:
         return 1, f"the open window {opening.name} is for {', '.join(opening.cadences)} work"
     if IMPACTS.index(opening.impact) < IMPACTS.index(work.impact):
-        return 2, f"the open window {opening.name} permits {_SAID[opening.impact]}, and it needs {_SAID[work.impact]}"
+        return (
+            2,
+            f"the open window {opening.name} permits {_SAID[opening.impact]}, and the work needs {_SAID[work.impact]}",
+        )
     if left < work.needs:
-        return 3, f"the open window {opening.name} closes in {span(left)}, and it needs {span(work.needs)}"
+        return 3, f"the open window {opening.name} closes in {span(left)}, and the work needs {span(work.needs)}"
     return None
 
 

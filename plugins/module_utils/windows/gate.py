@@ -73,7 +73,7 @@ def _verdict(decision: Decision, work: Work, *, now: datetime, check_mode: bool)
         status = "warning"
     elif not decision.permitted:
         status = "warning" if check_mode else "critical"
-        message = f"The run would be refused: {message}" if check_mode else message
+        message = message.replace(" is refused", " would be refused", 1) if check_mode else message
     timed = bool(decision.permitted and decision.window)
     return Finding(
         check="window.gate",

@@ -16,11 +16,11 @@ from ansible_collections.careops.maintenance.plugins.module_utils.windows.openin
 )
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.policy import parse_blackouts, parse_windows
 
-CLINICS = [
+CLINICS: list[dict[str, Any]] = [
     {"name": "weeknights", "rule": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "start": "2026-01-05T22:00", "duration": "PT8H"},
     {"name": "weekend mornings", "rule": "FREQ=WEEKLY;BYDAY=SA,SU", "start": "2026-01-03T06:00", "duration": "PT2H"},
 ]
-RECORDS = [
+RECORDS: list[dict[str, Any]] = [
     {
         "name": "primary",
         "rule": "FREQ=WEEKLY;BYDAY=SU",
@@ -31,7 +31,7 @@ RECORDS = [
     },
     {"name": "secondary", "rule": "FREQ=WEEKLY;BYDAY=WE", "start": "2026-01-07T02:00", "duration": "PT2H"},
 ]
-HOSPITAL = [
+HOSPITAL: list[dict[str, Any]] = [
     {"name": "primary", "rule": "FREQ=WEEKLY;BYDAY=SU", "start": "2026-01-04T02:00", "duration": "PT4H"},
     {
         "name": "extended",
@@ -42,7 +42,7 @@ HOSPITAL = [
         "cadences": ["quarterly"],
     },
 ]
-GUIDE = [
+GUIDE: list[dict[str, Any]] = [
     {"name": "weekly", "rule": "FREQ=WEEKLY;BYDAY=SU", "start": "2026-01-04T02:00", "duration": "PT2H"},
     {
         "name": "monthly",
@@ -184,7 +184,9 @@ def test_a_blackout_cuts_windows(blackouts: list[tuple[str, str]], expected: lis
 
 
 def test_a_blackout_of_routine_work_leaves_windows_alone() -> None:
-    rows = [{"name": "b", "start": "2026-11-22", "end": "2026-11-22", "classes": ["routine"]}]
+    rows: list[dict[str, Any]] = [
+        {"name": "b", "start": "2026-11-22", "end": "2026-11-22", "classes": ["routine"]},
+    ]
     assert names(RECORDS, "2026-11-22T03:00:00Z", blackouts=rows) == ["primary"]
 
 

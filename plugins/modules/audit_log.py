@@ -29,8 +29,14 @@ options:
       - V(checkpoint) returns the checkpoint of every stream.
       - V(anchor), on another host, takes checkpoints (O(offers)) and returns what it knows. Here, O(path) is its own
         folder.
+      - V(export) writes entries (O(since), O(until), O(run_id)) to O(destination), with a checkpoint and what proves
+        that they are of the log. It writes nothing of a log that does not verify.
+      - V(rotate) makes a new key. Every stream says with the old key that it turns to the new one; the old one stays in
+        the file, for the entries that it sealed.
+      - V(prune) drops files whose entries are all older than O(keep_days), after an entry that says so and from which
+        the rest can be verified.
     type: str
-    choices: [append, verify, checkpoint, anchor]
+    choices: [append, verify, checkpoint, anchor, rotate, prune, export]
     required: true
   path:
     description: Folder of the log, with a folder for each stream.
@@ -170,6 +176,28 @@ options:
     description: How many checkpoints of a log V(anchor) returns at most; the newest are always among them.
     type: int
     default: 100
+  keep_days:
+    description:
+      - Days that entries are kept at least, with V(prune). Entries that the anchor host does not know (O(anchored)) are
+        kept in any case.
+      - The default is six years, as 45 CFR 164.316(b)(2)(i) asks for.
+    type: int
+    default: 2192
+  destination:
+    description: Folder to export to, with a folder for each stream.
+    type: path
+  since:
+    description: Only entries of what happened from this moment on are exported, in ISO 8601 with its offset.
+    type: str
+    default: ""
+  until:
+    description: Only entries of what happened before this moment are exported, in ISO 8601 with its offset.
+    type: str
+    default: ""
+  run_id:
+    description: Only entries of this run are exported.
+    type: str
+    default: ""
 extends_documentation_fragment:
   - careops.maintenance.contract
   - careops.maintenance.moment
@@ -229,6 +257,14 @@ EXAMPLES = r"""
         reason: Ticket CHG-1042
         security: true
   become: true
+
+- name: Take out what happened in a month, for an auditor
+  careops.maintenance.audit_log:
+    state: export
+    destination: /var/lib/careops/export/2026-10
+    since: "2026-10-01T00:00:00Z"
+    until: "2026-11-01T00:00:00Z"
+  become: true
 """
 
 RETURN = r"""
@@ -258,6 +294,8 @@ details:
           that were there.
         - With V(verify), C(origin), C(first), C(size), C(root), C(keys), C(anchored) and C(fault).
         - With V(anchor), C(size), C(count), C(verifiers) and C(checkpoints).
+        - With V(prune), C(dropped), the number of the last entry that was dropped, and C(segments), how many files.
+          With V(export), C(size), C(exported) and C(folder). With V(rotate), the same as with V(append).
       type: dict
       returned: always
 """
@@ -271,7 +309,9 @@ from ..module_utils.glue import conclude
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS, required_if=[("state", "export", ["destination"])], supports_check_mode=True
+    )
     conclude(module, lambda: work(module.params, check_mode=module.check_mode))
 
 

@@ -73,12 +73,11 @@ def append(
     fresh = [deed for deed in deeds if not deed.ref or deed.ref not in known]
     by_ref = entry.unique_refs(fresh)
     fresh = [deed for deed in fresh if not deed.ref or by_ref[deed.ref] is deed]
-    writer = _Writer(stream, ring, end, now=now, segment_bytes=segment_bytes)
     rows = [*_own_rows(end, ring, host=host, now=now), *(deed.fields() for deed in fresh)]
     first = end.tip.size + 1 + len(rows) - len(fresh)
     numbers = list(range(first, first + len(fresh)))
     if rows and not dry:
-        writer.write(rows)
+        write_rows(stream, ring, end, rows, now=now, segment_bytes=segment_bytes)
     return Written(tip=end.tip, numbers=numbers, known=len(deeds) - len(fresh), findings=end.findings)
 
 
@@ -125,6 +124,19 @@ def _known_refs(stream: Stream, deeds: Sequence[Deed]) -> set[str]:
         if first and str(first.get("logged", "")) < since:
             break
     return known & wanted
+
+
+def write_rows(
+    stream: Stream,
+    ring: Ring,
+    end: End,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    now: datetime,
+    segment_bytes: int = SEGMENT_BYTES,
+) -> None:
+    """Seals and writes rows behind the end, which moves. Raises MaintenanceError, and leaves all as it was."""
+    _Writer(stream, ring, end, now=now, segment_bytes=segment_bytes).write(rows)
 
 
 class _Writer:

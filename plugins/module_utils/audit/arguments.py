@@ -11,7 +11,7 @@ from .append import SEGMENT_BYTES
 from .entry import OUTCOMES
 from .keys import KINDS
 
-STATES = ["append", "verify", "checkpoint", "anchor"]
+STATES = ["append", "verify", "checkpoint", "anchor", "rotate", "prune", "export"]
 
 ENTRY: dict[str, Any] = {
     "time": {"type": "str"},
@@ -48,5 +48,10 @@ ARGUMENTS: dict[str, Any] = {
     "checkpoint_count": {"type": "int", "default": 100},
     "offers": {"type": "dict", "default": {}},
     "repair": {"type": "bool", "default": True},
+    "keep_days": {"type": "int", "default": 2192},
+    "destination": {"type": "path"},
+    "since": {"type": "str", "default": ""},
+    "until": {"type": "str", "default": ""},
+    "run_id": {"type": "str", "default": ""},
     "now": {"type": "str"},
 }

@@ -67,7 +67,7 @@ def tree(stream: Stream, tip: Tip, *, base: Optional[Base] = None) -> Tree:
     """The tree of the log up to the tip. Raises MaintenanceError where the log does not have so many entries."""
     base = base or stream.read_base()
     start = base.tree if base else Range()
-    segments = [segment for segment in stream.segments() if not (base and segment.first <= base.dropped)]
+    segments = stream.live_segments(base)
     leaves: list[bytes] = []
     for line in lines_of(stream, segments, ends={}):
         if start.size + len(leaves) == tip.size:

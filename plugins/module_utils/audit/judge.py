@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Optional
 
 from ..clock import parse_moment
 from ..findings import Finding
+from .fault import TRUNCATED, Fault
 from .keys import Ring
 from .note import Checkpoint, parse
 from .recover import origin_of
 from .store import KEEPING, Stream, Tip, set_aside
-from .walk import TRUNCATED, Fault, Walk, lines_of, walk
+from .walk import Walk, lines_of, walk
 
 ALONE = (
     "it cannot be proved that nobody who holds the key rewrote the log, cut off its end, or began it anew: keep its "
@@ -34,7 +35,7 @@ class Verified:
 
 def verify(
     stream: Stream,
-    ring: Optional[Ring],
+    read_ring: Callable[[], Optional[Ring]],
     *,
     checkpoints: Sequence[Checkpoint],
     anchor_error: str,
@@ -44,24 +45,23 @@ def verify(
 ) -> Verified:
     """Verifies every entry, and the log against the checkpoints that another host kept.
 
-    ring: without keys, hashes and numbers are checked and seals are not. anchor_error: why the other host could not
-    be asked. repair: whether to move aside what an interrupted writer left. Raises MaintenanceError.
+    read_ring: the keys, asked for under the lock; without, seals are not checked. anchor_error: why the other host
+    could not be asked. repair: whether to move aside what an interrupted writer left. Raises MaintenanceError.
     """
     if not stream.exists():
         return _nothing(stream, checkpoints)
     done = Verified()
     with stream.locked(name=KEEPING, shared=True):
         with stream.locked(shared=True):
+            ring = read_ring()
             head = stream.read_head(ring)
-            segments = stream.segments()
             base = stream.read_base()
+            segments = stream.live_segments(base)
             ends = {segment.name: stream.size_of(segment.name) for segment in segments}
             origin = head.origin if head else origin_of(stream)
             if segments:
                 torn = _torn(stream, segments[-1].name, ends, head=head, repair=repair and ring is not None)
                 done.findings.extend(torn)
-        # What retention dropped, and has not yet removed.
-        segments = [segment for segment in segments if not (base and segment.first <= base.dropped)]
         own = [checkpoint for checkpoint in checkpoints if checkpoint.origin == origin]
         walked = walk(
             lambda: lines_of(stream, segments, ends=ends),

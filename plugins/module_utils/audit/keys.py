@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -119,11 +120,18 @@ def create(path: str, *, kind: str, now: datetime) -> Ring:
     return read(path) or ring
 
 
-def add(path: str, ring: Ring, *, kind: str, now: datetime) -> Ring:
+def add(path: str, *, kind: str, now: datetime) -> Ring:
     """Puts a new key behind the others. Raises MaintenanceError."""
-    longer = Ring(keys=[*ring.keys, new_key(kind, now=now)])
+    key = new_key(kind, now=now)
     try:
-        write_atomic(path, _content(longer), mode=0o600)
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            ring = read(path) or Ring()
+            longer = Ring(keys=[*ring.keys, key])
+            write_atomic(path, _content(longer), mode=0o600)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise MaintenanceError(f"The key file {path} cannot be written: {error.strerror}.") from None
     return longer

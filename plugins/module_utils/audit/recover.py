@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from ..errors import MaintenanceError
 from ..findings import Finding
 from . import entry
+from .fault import Line
 from .keys import Ring
 from .merkle import leaf_hash
 from .store import Stream, Tip, set_aside
-from .walk import Line, lines_of, walk
+from .walk import lines_of, walk
 
 
 @dataclass
@@ -53,7 +54,7 @@ def find_end(stream: Stream, ring: Ring, *, repair: bool) -> End:
 def _without_head(stream: Stream, ring: Ring, *, repair: bool) -> End:
     """The end by way of the whole log, where its head is gone."""
     base = stream.read_base()
-    segments = stream.segments()
+    segments = stream.live_segments(base)
     origin = origin_of(stream)
     walked = walk(lambda: lines_of(stream, segments, ends={}), origin=origin, ring=ring, base=base)
     fault = walked.fault

@@ -95,6 +95,10 @@ class Stream:
             key=lambda segment: segment.first,
         )
 
+    def live_segments(self, base: Optional[Base]) -> list[Segment]:
+        """Those that retention did not drop; what it dropped may not be removed yet."""
+        return [segment for segment in self.segments() if not (base and segment.first <= base.dropped)]
+
     def exists(self) -> bool:
         """Whether there is anything of a log here."""
         return bool(self.segments()) or os.path.exists(self.path(HEAD)) or os.path.exists(self.path(BASE))

@@ -65,7 +65,7 @@ def compose(
         "approval": texts(facts.get("approval"), _APPROVAL),
         "escalation": texts(escalation, _ESCALATION),
         "contacts": people(contacts),
-        "acknowledge": clean(acknowledge),
+        "acknowledge": clean(acknowledge).replace("{identity}", identity),
         "note": clean(note),
         "report": clean(report),
         "record": record or {},

@@ -45,7 +45,7 @@ class Ledger:
     def write(self, entry: Entry) -> None:
         """Writes the entry's file. Raises OSError."""
         self.entries[entry["identity"]] = entry
-        content = json.dumps(entry, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        content = json.dumps(entry, ensure_ascii=False, indent=1) + "\n"
         write_atomic(self._path(_name(entry["identity"])), content.encode("utf-8", "replace"), mode=0o640)
 
     def remove(self, identity: str) -> None:

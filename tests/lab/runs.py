@@ -41,6 +41,9 @@ class Platform:
     hosts: dict[str, dict[str, Any]] = field(default_factory=lambda: {"a": {}, "b": {}})
     records: dict[str, Any] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    # Groups that are no procedure of the run, and procedures that are roles of the collection.
+    more_groups: dict[str, list[str]] = field(default_factory=dict)
+    own_roles: tuple[str, ...] = ()
 
     @property
     def runs(self) -> Path:
@@ -73,7 +76,7 @@ class Platform:
         """Starts a run of these procedures; each has the hosts of ``groups``, or all."""
         self._write_inventory(procedures)
         playbook = self.folder / "toy.yml"
-        playbook.write_text(json.dumps(_playbook(procedures, work_class=work_class)))
+        playbook.write_text(json.dumps(_playbook(procedures, work_class=work_class, own_roles=self.own_roles)))
         return self.playbook(playbook, arguments=arguments, environment=environment)
 
     def playbook(
@@ -106,8 +109,8 @@ class Platform:
 
     def _write_inventory(self, procedures: tuple[str, ...]) -> None:
         children: dict[str, Any] = {"records": {"hosts": {"rec": self.records}}, "platform": {"hosts": self.hosts}}
-        for procedure in procedures:
-            members = self.groups.get(procedure, list(self.hosts))
+        for procedure in (*procedures, *self.more_groups):
+            members = {**self.groups, **self.more_groups}.get(procedure, list(self.hosts))
             children[procedure] = {"hosts": {name: {} for name in members}}
         variables = {
             "ansible_connection": "local",
@@ -126,13 +129,17 @@ class Platform:
         """The journal of every run, in the order of time."""
         return iter(sorted(self.runs.glob("*/journal.jsonl")))
 
+    def newest(self) -> Path:
+        """The record of the last run."""
+        return sorted(self.runs.glob("*/record.json"))[-1]
+
     def record(self) -> dict[str, Any]:
         """The record of the only run, held against its schema."""
         (path,) = self.runs.glob("*/record.json")
         return read_record(path)
 
 
-def _playbook(procedures: tuple[str, ...], *, work_class: str) -> list[dict[str, Any]]:
+def _playbook(procedures: tuple[str, ...], *, work_class: str, own_roles: tuple[str, ...]) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = [
         {
             "ansible.builtin.import_playbook": str(PLAYBOOKS / "steps" / "open.yml"),
@@ -142,7 +149,11 @@ def _playbook(procedures: tuple[str, ...], *, work_class: str) -> list[dict[str,
     steps.extend(
         {
             "ansible.builtin.import_playbook": str(PLAYBOOKS / "steps" / "procedure.yml"),
-            "vars": {"procedure": procedure, "procedure_entry": "main", "procedure_role": procedure},
+            "vars": {
+                "procedure": procedure,
+                "procedure_entry": "main",
+                **({} if procedure in own_roles else {"procedure_role": procedure}),
+            },
         }
         for procedure in procedures
     )

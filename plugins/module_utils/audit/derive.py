@@ -17,7 +17,7 @@ from . import entry
 from .entry import Deed
 
 # Findings of the run about itself that stand for a deed that went wrong.
-_TROUBLES = {"run.task": "task", "run.unreachable": "reach"}
+_TROUBLES = {"run.task": "task", "run.unreachable": "reach", "window.gate": "refuse_run"}
 _ACTION_KEYS = ("before", "after", "seconds", "changed")
 # What any policy wants to see in the security stream.
 _ALWAYS = ("approve", "refuse_run")
@@ -102,7 +102,12 @@ def _deeds(record: Mapping[str, Any]) -> Iterator[Deed]:
             details={"kind": approval["kind"]},
         )
     yield from (_action(row, who) for row in record.get("actions", ()))
-    yield from (_trouble(row, who) for row in record.get("attention", ()) if row["check"] in _TROUBLES)
+    yield from (
+        _trouble(row, who)
+        for row in record.get("attention", ())
+        # A warning of the gate is an approval that overrode it, which has an entry of its own.
+        if row["check"] in _TROUBLES and (row["check"], row["status"]) != ("window.gate", "warning")
+    )
     verdict = record["verdict"]
     yield Deed(
         time=run.get("ended") or run["started"],
@@ -137,7 +142,8 @@ def _action(row: Mapping[str, Any], who: Mapping[str, Any]) -> Deed:
 
 def _trouble(row: Mapping[str, Any], who: Mapping[str, Any]) -> Deed:
     """A task that failed, or a host that was away; the failed opening of a run is its refusal."""
-    action, outcome = _TROUBLES[row["check"]], "failed"
+    action = _TROUBLES[row["check"]]
+    outcome = "refused" if action == "refuse_run" else "failed"
     if row.get("procedure") == "run_open" and row["status"] == "critical" and action == "task":
         action, outcome = "refuse_run", "refused"
     return Deed(

@@ -62,6 +62,7 @@ def open_run(folder: str, *, facts: Mapping[str, Any], keep: int, now: datetime,
                 "change": {part: text.strip() for part, text in (facts.get("change") or {}).items() if text},
                 "id": started["run_id"],
                 "started": started["time"],
+                "controller": started.get("controller", ""),
                 "check_mode": check_mode,
             },
             "unfinished": [

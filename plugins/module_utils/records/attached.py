@@ -19,7 +19,6 @@ DOCUMENTING = ("post_mortem", "documentation")
 HEAD_KEYS = ("run", "kind", "by", "at")
 _NAME = re.compile(r"documentation-([1-9][0-9]*)\.md")
 _EDGE = "---\n"
-_LONGEST_HEAD = 20
 
 
 def compose(head: Mapping[str, str], content: str) -> str:
@@ -49,8 +48,10 @@ def _head(path: str) -> Row:
         with open(path, encoding="utf-8", errors="replace") as stream:
             if stream.readline() != _EDGE:
                 return known
-            for _number in range(_LONGEST_HEAD):
-                key, _colon, value = stream.readline().partition(": ")
+            for line in iter(stream.readline, _EDGE):
+                key, _colon, value = line.partition(": ")
+                if not value:
+                    break
                 if key in known:
                     said = json.loads(value)
                     known[key] = said if isinstance(said, str) else ""

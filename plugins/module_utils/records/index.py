@@ -85,9 +85,8 @@ def read_index(path: str) -> Index:
             f"The index {path} cannot be read ({error.strerror}): give this account access."
         ) from None
     index = Index()
-    for line in content.split(b"\n"):
-        if not line:
-            continue
+    # Behind the last end of a line there is nothing, or what a writer is about to write, or was killed at.
+    for line in content.split(b"\n")[:-1]:
         end = line.find(b'"', len(_HEAD))
         if end < 0 or not line.startswith(_HEAD) or not line.endswith(b"}"):
             index.damaged += 1

@@ -57,6 +57,7 @@ def prune(store: Store, *, retention: Retention, now: datetime, check_mode: bool
         gone = [name for name in runs if name in index.lines and not os.path.exists(store.folder(name))]
         if gone:
             append_lines(store.index, [gone_line(name) for name in gone])
+        if runs:
             _tidy(store)
         for name in runs:
             if os.path.isdir(os.path.join(store.directory, GOING + name)):

@@ -126,11 +126,13 @@ details:
       elements: dict
       returned: with O(state=listed)
     entry:
-      description: The line that was added, or would be.
+      description: >-
+        The line that was added, or would be; the one that says the same where there is one already, and nothing where
+        there is nothing to revoke.
       type: dict
       returned: with O(state=signed) and O(state=revoked)
     in_force:
-      description: The sign-offs of the occurrence that nobody revoked.
+      description: The sign-offs of the occurrence that nobody revoked, as they are then.
       type: list
       elements: dict
       returned: with O(state=signed) and O(state=revoked)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Optional
+from typing import Any
 
 from ..clock import parse_moment, to_text
 from ..errors import MaintenanceError
@@ -89,43 +89,41 @@ def _write(root: str, row: Row, *, verb: str, check_mode: bool) -> Outcome:
     path = path_of(root)
     if check_mode:
         ledger = read_ledger(path)
-        reason = _needless(row, ledger)
-        action = _action(row, verb=verb, outcome="skipped" if reason else "planned", reason=reason)
-        return _outcome(row, action, ledger)
+        return _outcome(row, ledger, verb=verb, outcome="planned")
     with appending(path) as held:
         ledger = held.read()
-        reason = _needless(row, ledger)
-        if not reason:
+        if not _needless(row, ledger)[0]:
             held.append(row)
-            ledger.rows.append(row)
-    return _outcome(row, _action(row, verb=verb, outcome="skipped" if reason else "done", reason=reason), ledger)
+    return _outcome(row, ledger, verb=verb, outcome="done")
 
 
-def _needless(row: Row, ledger: Ledger) -> str:
-    """Why the line would say nothing new; empty where it does."""
+def _needless(row: Row, ledger: Ledger) -> tuple[str, Row]:
+    """Why the line would say nothing new, and the line that says it already; an empty reason where it does."""
     standing = ledger.in_force(row["task"], row["occurrence"])
     if row["kind"] == REVOKED:
-        return "" if standing else "No sign-off of this occurrence is in force."
-    same = _of_person(standing, row["by"])
+        return ("", {}) if standing else ("No sign-off of this occurrence is in force.", {})
+    same = next((other for other in reversed(standing) if other["by"] == row["by"]), None)
     if same is None or same["outcome"] != row["outcome"]:
-        return ""
-    return f"{row['by']} signed this occurrence off as {row['outcome']} on {same['at']}; revoke that to say it anew."
+        return "", {}
+    said = f"{row['by']} signed this occurrence off as {row['outcome']} on {same['at']}"
+    return f"{said}; revoke that to say it anew.", same
 
 
-def _of_person(standing: list[Row], person: str) -> Optional[Row]:
-    return next((row for row in reversed(standing) if row["by"] == person), None)
-
-
-def _action(row: Row, *, verb: str, outcome: str, reason: str) -> Action:
-    after: dict[str, Any] = {key: row[key] for key in SHOWN if key in row}
-    target = row["task"]
-    return Action(action=verb, target=target, changed=not reason, outcome=outcome, reason=reason, after=after)
-
-
-def _outcome(row: Row, action: Action, ledger: Ledger) -> Outcome:
+def _outcome(row: Row, ledger: Ledger, *, verb: str, outcome: str) -> Outcome:
+    """ledger: as it was before."""
+    reason, same = _needless(row, ledger)
+    action = Action(
+        action=verb,
+        target=row["task"],
+        changed=not reason,
+        outcome="skipped" if reason else outcome,
+        reason=reason,
+        after={key: row[key] for key in row if key in SHOWN},
+    )
+    after = ledger if reason else Ledger(rows=[*ledger.rows, row])
     details: dict[str, Any] = {
-        "entry": row,
-        "in_force": ledger.in_force(row["task"], row["occurrence"]),
+        "entry": same if reason else row,
+        "in_force": after.in_force(row["task"], row["occurrence"]),
     }
     added = "".join(f"{key}: {value}\n" for key, value in row.items()) if action.changed else ""
     return Outcome(findings=_problems(ledger), actions=[action], details=details, diff={"before": "", "after": added})

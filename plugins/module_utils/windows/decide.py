@@ -149,7 +149,8 @@ def _maintenance(policy: Policy, work: Work, *, now: datetime) -> Decision:
             deadline=best.closes,
             chance=chance,
         )
-    nearest = max((misfit for misfit in misfits if misfit), default=(0, "no window is open"))[1]
+    said = [misfit for misfit in misfits if misfit] or [(0, "no window is open")]
+    nearest = max(said, key=lambda misfit: misfit[0])[1]
     holding = (_holding(b) for b in policy.blackouts if "maintenance" in b.classes and b.start <= now < b.end)
     cadence = f" ({work.cadence})" if work.cadence else ""
     return Decision(

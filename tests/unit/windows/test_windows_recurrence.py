@@ -155,6 +155,19 @@ def test_a_minute_lies_in_a_window_or_not(
         ("freq=weekly;byday=su;count=2", "2026-05-01T02:00", "UTC", "2026-05-03T02:00 2026-05-10T02:00"),
         ("FREQ=MONTHLY;BYDAY=SU;BYSETPOS=1;COUNT=2", "2026-01-04T02:00", "UTC", "2026-01-04T02:00 2026-02-01T02:00"),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;COUNT=2", "2026-01-04T02:00", "UTC", "2028-02-29T02:00 2032-02-29T02:00"),
+        # Examples of RFC 5545: on which day a week begins decides which weeks every other week are.
+        (
+            "FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=MO",
+            "1997-08-05T09:00",
+            "America/New_York",
+            "1997-08-05T13:00 1997-08-10T13:00 1997-08-19T13:00 1997-08-24T13:00",
+        ),
+        (
+            "FREQ=WEEKLY;INTERVAL=2;UNTIL=19970901;BYDAY=TU,SU;WKST=SU",
+            "1997-08-05T09:00",
+            "America/New_York",
+            "1997-08-05T13:00 1997-08-17T13:00 1997-08-19T13:00 1997-08-31T13:00",
+        ),
         ("FREQ=YEARLY;BYWEEKNO=20;COUNT=2", "2026-01-04T02:00", "UTC", "2026-05-17T02:00 2027-05-23T02:00"),
         # UNTIL: in UTC, in local time, and a date that takes in its day.
         (
@@ -190,7 +203,7 @@ def test_a_minute_lies_in_a_window_or_not(
     ],
 )
 def test_known_dates(rule: str | None, start: str, zone: str, expected: str) -> None:
-    found = read(rule, start, zone).moments(datetime(2000, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC))
+    found = read(rule, start, zone).moments(datetime(1997, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC))
     assert [f"{one:%Y-%m-%dT%H:%M}" for one in found] == expected.split()
 
 

@@ -188,9 +188,12 @@ class CallbackModule(CallbackBase):
         if state == "ok" and tasks.begins_procedures(task):
             self._write("permitted")
         role = tasks.role_of(task)
+        bookkeeping = role in BOOKKEEPING and not self._procedure
         facts = {
-            "procedure": self._procedure or role or self._play.get_name(),
-            **({"bookkeeping": True} if role in BOOKKEEPING and not self._procedure else {}),
+            "procedure": self._procedure
+            or (tasks.outer_role_of(task) if bookkeeping else role)
+            or self._play.get_name(),
+            **({"bookkeeping": True} if bookkeeping else {}),
             "task": task.get_name(),
             "action": action,
             "rescued": state == "failed" and tasks.rescued_in_role(task),

@@ -42,6 +42,15 @@ def role_of(task: Any) -> str:
     return role.get_name().rpartition(".")[2] if role else ""
 
 
+def outer_role_of(task: Any) -> str:
+    """Short name of the role that brought in the role of this task, or of that one, up to the play's own."""
+    name, parent = role_of(task), getattr(task, "_parent", None)
+    while parent is not None:
+        name = role_of(parent) or name
+        parent = getattr(parent, "_parent", None)
+    return name
+
+
 def by_host(result: Any, play: Any) -> dict[str, dict[str, Any]]:
     """The result by the host that the work was done on: that of a delegated task is not the one in the play, and
     every item of a loop may have its own.

@@ -50,6 +50,10 @@ class Platform:
         """Where the recorder writes."""
         return self.folder / "runs"
 
+    def taken(self) -> list[Path]:
+        """The folders of the runs that the records host was given, in the order of time."""
+        return sorted(path.parent for path in self.delivered.glob("*/record.json"))
+
     def add_role(self, name: str, tasks: str) -> None:
         """Makes a role that no linter would let pass."""
         folder = self.folder / "roles" / name / "tasks"

@@ -31,6 +31,8 @@ BASE = (
 FINISH = """
 rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*
 chroot "$1" systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer systemd-timesyncd.service
+# Its own hardening keeps it from starting in a container: who wants it says so.
+if [ -e "$1"/lib/systemd/system/redis-server.service ]; then chroot "$1" systemctl disable --quiet redis-server.service; fi
 """
 
 

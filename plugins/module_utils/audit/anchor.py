@@ -154,22 +154,22 @@ def _fits(known: _Known, checkpoint: Checkpoint, offer: Mapping[str, Any]) -> tu
 def _goes_on(known: _Known, checkpoint: Checkpoint, offer: Mapping[str, Any], *, past: str) -> tuple[str, str]:
     """Whether a longer log begins with the one that this host knows."""
     since, last = int(offer.get("since") or 0), known.size
-    if since and since != last and known.root_at(since) is not None:
+    if _proves(known, checkpoint, since=since, proof=[str(node) for node in offer.get("proof") or ()]):
+        if since == last:
+            return "new", ""
         return "late", f"The proof begins at entry {since}, and this host was told of {last} meanwhile."
-    if _proves(known, checkpoint, [str(node) for node in offer.get("proof") or ()]):
-        return "new", ""
     return "critical", (
         f"{past}: nothing proves that its {checkpoint.size} entries begin with the {last} that this host was told of."
     )
 
 
-def _proves(known: _Known, checkpoint: Checkpoint, proof: Sequence[str]) -> bool:
-    old = known.root_at(known.size)
+def _proves(known: _Known, checkpoint: Checkpoint, *, since: int, proof: Sequence[str]) -> bool:
+    old = known.root_at(since) if since else None
     try:
         nodes = [bytes.fromhex(node) for node in proof]
     except ValueError:
         return False
-    return old is not None and is_consistent(known.size, old, checkpoint.size, checkpoint.root, nodes)
+    return old is not None and is_consistent(since, old, checkpoint.size, checkpoint.root, nodes)
 
 
 def _finding(
@@ -179,10 +179,10 @@ def _finding(
     if verdict == "critical":
         status, said = "critical", f"{message} The checkpoint was refused and kept in {stream.path(_REFUSED)}."
     elif verdict == "late":
-        status = "ok"
+        status = "warning" if message else "ok"
         said = f"{message or 'An older checkpoint came late.'} The next one brings the log up to date here."
     else:
-        status, said = "ok", f"The checkpoint of {checkpoint.size} entries is kept here."
+        status, said = "ok", f"The checkpoint up to entry {checkpoint.size} is kept here."
     if status == "ok" and known.verifiers and not sealed:
         status = "unknown"
         said += " Its signature could not be checked: install python3-cryptography on this host."
@@ -194,7 +194,7 @@ def _action(checkpoint: Checkpoint, known: _Known, verdict: str, message: str, *
     if verdict == "new":
         outcome = "planned" if dry else "done"
         return Action(action="anchor", target=checkpoint.origin, changed=True, outcome=outcome, **sizes)
-    reason = message or f"This host has the checkpoint of {checkpoint.size} entries already."
+    reason = message or f"This host has the checkpoint up to entry {checkpoint.size} already."
     return Action(action="anchor", target=checkpoint.origin, changed=False, outcome="skipped", reason=reason)
 
 

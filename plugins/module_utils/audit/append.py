@@ -170,17 +170,16 @@ class _Writer:
         """The lines by segment, each with the byte where they go."""
         parts: list[tuple[str, int, list[bytes]]] = []
         for row in rows:
-            logged = max(self._now, tip.logged)
             new = self._end.fresh and not parts
-            if new or not tip.segment or tip.offset >= self._longest or logged[:7] != tip.logged[:7]:
+            if new or not tip.segment or tip.offset >= self._longest or self._now[:7] != tip.logged[:7]:
                 tip.segment, tip.offset = f"{tip.size + 1:012d}.jsonl", 0
             if not parts or parts[-1][0] != tip.segment:
                 parts.append((tip.segment, tip.offset, []))
             key = self._ring.find(tip.key)
-            fields = {"n": tip.size + 1, "logged": logged, **row, "key": tip.key, "prev": tip.leaf.hex()}
+            fields = {"n": tip.size + 1, "logged": self._now, **row, "key": tip.key, "prev": tip.leaf.hex()}
             line = entry.seal(fields, key.secret if key else b"")
             parts[-1][2].append(line + b"\n")
-            tip.step(line, leaf_hash(line), logged)
+            tip.step(line, leaf_hash(line), self._now)
             if row["action"] == entry.ROTATED:
                 tip.key = row["details"]["key"]
         return [(segment, start, b"".join(lines)) for segment, start, lines in parts]

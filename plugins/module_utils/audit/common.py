@@ -13,7 +13,7 @@ from typing import Any, Optional
 from ..errors import MaintenanceError
 from ..findings import Action, Finding
 from ..glue import Outcome
-from . import keys, note
+from . import keys, note, recover
 from .keys import Ring
 from .store import Stream
 
@@ -37,8 +37,10 @@ def name_of(options: Options, stream: Stream) -> str:
 
 def origin_of(options: Options, stream: Stream, ring: Optional[Ring]) -> str:
     """The name of the log: the one that was asked for, the one it has, or that of this host."""
-    head = None if options["origin"] else stream.read_head(ring)
-    return head.origin if head else name_of(options, stream)
+    if options["origin"] or not stream.exists():
+        return name_of(options, stream)
+    head = stream.read_head(ring)
+    return (head.origin if head else recover.origin_of(stream)) or name_of(options, stream)
 
 
 def ring_of(options: Options) -> Ring:

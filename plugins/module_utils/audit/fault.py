@@ -19,11 +19,12 @@ TRUNCATED, INSERTED, REPLAYED = "truncated", "inserted", "replayed"
 
 
 class Line(NamedTuple):
-    """A line of a segment, and where it stands, counted from 1."""
+    """A line of a segment, and where it stands, counted from 1. whole: whether its newline is there."""
 
     segment: str
     number: int
     raw: bytes
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Scene:
 
     def fault(self) -> Fault:
         """The fault."""
+        if not self._line.whole:
+            return self._made(TRUNCATED, f"the file ends in the middle of entry {self._expected}")
         fields = self._authentic(self._line.raw)
         if fields is None:
             return self._forged()
@@ -99,8 +102,6 @@ class Scene:
             return self._made(
                 INSERTED, f"after entry {expected - 1}, the last, stands a line that no key of this log sealed"
             )
-        if self._line.raw and not self._line.raw.endswith(b"}"):
-            return self._made(TRUNCATED, f"the log ends in the middle of entry {expected}")
         return self._made(CHANGED, f"entry {expected} is not as it was sealed")
 
     def _fork(self) -> Fault:
@@ -108,6 +109,9 @@ class Scene:
         expected, own = self._expected, leaf_hash(self._line.raw).hex()
         following = next(self._after(), None)
         fields = self._authentic(following.raw) if following else None
+        resumes = fields is not None and (fields["n"], fields["prev"]) == (expected, self._tip.leaf.hex())
+        if resumes or (following is None and self._head and self._head.size < expected):
+            return self._made(INSERTED, f"in place of entry {expected} stands an entry that is not of this log")
         if fields and fields["n"] == expected + 1 and fields["prev"] != own:
             return self._made(
                 CHANGED, f"entry {expected} is from elsewhere: it fits neither the entry before nor the one behind"

@@ -51,10 +51,9 @@ def plan(stream: Stream, ring: Ring, *, keep_days: int, anchored: Optional[int],
 
 
 def _newest(stream: Stream, segment: Segment) -> str:
-    """When the last entry of the segment was written."""
-    lines = stream.read_bytes(segment.name).rstrip(b"\n").rsplit(b"\n", 1)
-    fields = entry.read(lines[-1])
-    return str(fields.get("logged", "")) if fields else "9"
+    """When its newest entry was written. A clock may have been set back: it need not be the last."""
+    places = (entry.place(line) for line in stream.read_bytes(segment.name).split(b"\n")[:-1])
+    return max((place[2] for place in places if place), default="9")
 
 
 def _walked(stream: Stream, ring: Ring, old: Sequence[Segment], base: Optional[Base], *, why: str) -> Plan:

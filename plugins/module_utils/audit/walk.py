@@ -35,10 +35,11 @@ def lines_of(stream: Stream, segments: Iterable[Segment], *, ends: Mapping[str, 
     for segment in segments:
         content = stream.read_bytes(segment.name, end=ends.get(segment.name))
         lines = content.split(b"\n")
+        whole = len(lines)
         if lines[-1] == b"":
             lines.pop()
         for number, raw in enumerate(lines, 1):
-            yield Line(segment.name, number, raw)
+            yield Line(segment.name, number, raw, whole=number < whole)
 
 
 def walk(
@@ -87,6 +88,8 @@ class _Walker:
     def step(self, line: Line) -> bool:
         """Takes in the line, if it is the next entry."""
         tip, raw = self.tip, line.raw
+        if not line.whole:
+            return False
         if self._checker is None and not self._begins(raw):
             return False
         if self._checker is not None and not self._checker.checks(raw):
@@ -111,7 +114,11 @@ class _Walker:
     def _begins(self, raw: bytes) -> bool:
         """Turns to the key that the first line names."""
         fields = entry.read(raw)
-        return fields is not None and self._has_key(str(fields.get("key", "")))
+        if fields is None or not self._has_key(str(fields.get("key", ""))):
+            # What names a key that is unknown proves nothing, not even that.
+            self.done.unknown_key = ""
+            return False
+        return True
 
     def _note(self) -> None:
         if self.tip.size in self._sizes:

@@ -52,6 +52,8 @@ def _append_to(
     with stream.locked(name=KEEPING, shared=True), stream.locked(shared=dry):
         ring = ring_of(options)
         origin = origin_of(options, stream, ring)
+        # What signs the checkpoint must be there before anything is written.
+        keys.verifiers(ring, origin=origin)
         written = append(
             stream,
             ring,

@@ -108,9 +108,10 @@ def _ask(request: Request, parts: SplitResult, port: int, wire: Wire, *, started
         speaker.request(request.method, target, body=request.body, headers=headers)
         answer = speaker.getresponse()
         body = answer.read(LONGEST_BODY + 1)
-    except http.client.IncompleteRead:
-        raise exchange_fault(OSError()) from None
-    except http.client.RemoteDisconnected:
+        # A reading of so many bytes does not complain of fewer.
+        if answer.length and len(body) <= LONGEST_BODY:
+            raise http.client.IncompleteRead(body)
+    except (http.client.IncompleteRead, http.client.RemoteDisconnected):
         raise exchange_fault(OSError()) from None
     except http.client.InvalidURL:
         raise Fault("setup", "its url holds characters that no address may hold", blind=True) from None

@@ -19,7 +19,7 @@ class Every:
     """Stands for every entry of a list."""
 
 
-_STEP = re.compile(r"""\[(-?[0-9]+|\*)\]|\["([^"]+)"\]|(?:^|\.)([^.\[\]"]+)""")
+_STEP = re.compile(r"""\[(-?[0-9]+|\*)\]|\["([^"]+)"\]|(?:^|(?!^)\.)([^.\[\]"]+)""")
 
 
 class Absent(Exception):

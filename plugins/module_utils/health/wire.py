@@ -142,7 +142,7 @@ class Wire:
         return io.BufferedReader(_Reading(self))
 
     def close(self) -> None:
-        self._connection.close()
+        """Leaves it open: http.client closes before the body is read. Who opened the connection closes it."""
 
 
 class _Reading(io.RawIOBase):

@@ -146,29 +146,31 @@ def _fits(known: _Known, checkpoint: Checkpoint, offer: Mapping[str, Any]) -> tu
         return "critical", f"{past}: its {size} entries are not those that this host was told of."
     if before is not None:
         return ("same" if size == last else "late"), ""
-    if known.rows and size < last:
+    if known.rows and size < last and not _offers_proof(known, checkpoint, offer):
         return "critical", f"The log {name} shrank: it has {size} entries, and this host was told of {last}."
     return _goes_on(known, checkpoint, offer, past=past) if known.rows else ("new", "")
 
 
 def _goes_on(known: _Known, checkpoint: Checkpoint, offer: Mapping[str, Any], *, past: str) -> tuple[str, str]:
     """Whether a longer log begins with the one that this host knows."""
-    since, last = int(offer.get("since") or 0), known.size
-    if _proves(known, checkpoint, since=since, proof=[str(node) for node in offer.get("proof") or ()]):
-        if since == last:
+    last = known.size
+    if _offers_proof(known, checkpoint, offer):
+        if offer["since"] == last:
             return "new", ""
-        return "late", f"The proof begins at entry {since}, and this host was told of {last} meanwhile."
+        return "late", f"The proof begins at entry {offer['since']}, and this host was told of {last} meanwhile."
     return "critical", (
         f"{past}: nothing proves that its {checkpoint.size} entries begin with the {last} that this host was told of."
     )
 
 
-def _proves(known: _Known, checkpoint: Checkpoint, *, since: int, proof: Sequence[str]) -> bool:
-    old = known.root_at(since) if since else None
+def _offers_proof(known: _Known, checkpoint: Checkpoint, offer: Mapping[str, Any]) -> bool:
+    """Whether the log is proved to go on from a checkpoint that this host took."""
     try:
-        nodes = [bytes.fromhex(node) for node in proof]
-    except ValueError:
+        since = int(offer.get("since") or 0)
+        nodes = [bytes.fromhex(str(node)) for node in offer.get("proof") or ()]
+    except (TypeError, ValueError):
         return False
+    old = known.root_at(since) if since else None
     return old is not None and is_consistent(since, old, checkpoint.size, checkpoint.root, nodes)
 
 

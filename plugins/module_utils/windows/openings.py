@@ -103,7 +103,9 @@ def next_opening(
     """The first opening that begins after the moment, is for the cadence, permits the impact, and is long enough.
 
     Of several that begin together, the one that counts first. None where there is none in five years.
+    Raises MaintenanceError for a far year.
     """
+    require_year(after)
     suitable = [w for w in windows if w.suits(cadence=cadence, impact=impact) and w.duration >= needs]
     begin = after
     for reach in _REACHES if suitable else ():

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
+from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError, MissingLibrary
+from ansible_collections.careops.maintenance.plugins.module_utils.windows import recurrence
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.openings import next_opening, open_at
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.policy import parse_windows
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.recurrence import (
@@ -106,12 +107,12 @@ def test_a_rule_gives_what_brute_force_gives(
     last = first + timedelta(days=days)
     expected = oracle.moments(parts, start, ZoneInfo(zone), first, last)
     try:
-        recurrence = parse_recurrence(oracle.rule_of(parts), start=start, zone=ZoneInfo(zone), what=WHAT)
+        found = parse_recurrence(oracle.rule_of(parts), start=start, zone=ZoneInfo(zone), what=WHAT)
     except MaintenanceError as error:
         assert "gives no date" in str(error)
         assert oracle.moments(parts, start, ZoneInfo(zone), datetime(2023, 1, 1, tzinfo=UTC), last) == []
         return
-    assert recurrence.moments(first, last) == expected
+    assert found.moments(first, last) == expected
 
 
 @BOUNDED
@@ -284,3 +285,11 @@ def test_old_rules_cost_nothing() -> None:
         next_opening(windows, moment)
     # Some 3 ms each; from the start it would be half a second.
     assert (time.process_time() - began) / 10 < 0.05
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrence, "_rrule", None)
+    with pytest.raises(MissingLibrary, match="install the package python3-dateutil"):
+        read("FREQ=DAILY")
+    # What opens once needs no rules.
+    assert read(None).first() is not None

@@ -97,7 +97,7 @@ def _cells(line: Line, *, zone: ZoneInfo) -> tuple[str, ...]:
         _moment(line.due, zone),
         task.name,
         task.owner,
-        task.cadence.replace("_", " "),
+        task.cadence.replace("_", " ").replace("minutes", "min"),
         span(task.duration) if task.duration > timedelta(0) else "",
         task.work,
     )

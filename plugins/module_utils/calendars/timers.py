@@ -73,6 +73,7 @@ def plan(options: Mapping[str, Any], *, run: Runner) -> Outcome:
 
     Raises MaintenanceError for a timer that systemd cannot keep, or a unit of somebody else under the same name.
     """
+    _require_system(options["system"])
     timers = [_timer(entry, time_zone=options["time_zone"], run=run) for entry in options["timers"]]
     names = [timer.name for timer in timers]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -94,6 +95,13 @@ def plan(options: Mapping[str, Any], *, run: Runner) -> Outcome:
             "on_calendar": {timer.name: list(timer.lines) for timer in timers},
         }
     )
+
+
+def _require_system(system: str) -> None:
+    if not _NAME.fullmatch(system):
+        raise MaintenanceError(
+            f"The system {system!r} cannot name units: give a name made of letters, digits, hyphens and underscores."
+        )
 
 
 def _timer(entry: Mapping[str, Any], *, time_zone: str, run: Runner) -> Timer:

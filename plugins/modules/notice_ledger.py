@@ -51,6 +51,12 @@ options:
     type: list
     elements: dict
     default: []
+  open:
+    description:
+      - Whether V(list) returns only what is still needed, which is what waits, what somebody has to answer, and what
+        announces an opening yet to come.
+    type: bool
+    default: false
   identity:
     description: The notice that is acknowledged.
     type: str

@@ -139,6 +139,7 @@ LEDGER_ARGUMENTS: dict[str, Any] = {
     "root": {"type": "path", "default": "/var/lib/careops"},
     "notices": {"type": "list", "elements": "dict", "default": []},
     "outcomes": {"type": "list", "elements": "dict", "default": []},
+    "open": {"type": "bool", "default": False},
     "identity": {"type": "str"},
     "by": {"type": "str"},
     "lease": {"type": "float", "default": 300},
@@ -146,6 +147,21 @@ LEDGER_ARGUMENTS: dict[str, Any] = {
     "longest_pause": {"type": "float", "default": 3600},
     "give_up_after": {"type": "float", "default": 86400},
     "keep_days": {"type": "float", "default": 2190},
+    "now": {"type": "str"},
+}
+
+PLAN_ARGUMENTS: dict[str, Any] = {
+    "system": {"type": "str", "required": True},
+    "windows": {"type": "list", "elements": "dict", "default": []},
+    "blackouts": {"type": "list", "elements": "dict", "default": []},
+    "time_zone": {"type": "str", "default": "UTC"},
+    "channels": {"type": "list", "elements": "str", "default": []},
+    "takes": {"type": "dict", "default": {}},
+    "contacts": {"type": "list", "elements": "dict", "default": []},
+    "escalation": {"type": "list", "elements": "dict", "default": []},
+    "known": {"type": "list", "elements": "dict", "default": []},
+    "templates": {"type": "list", "elements": "path", "default": []},
+    "acknowledge": {"type": "str", "default": ""},
     "now": {"type": "str"},
 }
 

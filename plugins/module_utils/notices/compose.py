@@ -22,7 +22,7 @@ _TOLD = ("check", "subject", "host", "status", "message", "value", "unit", "thre
 _FACTS = ("id", "system", "cadence", "work_class", "check_mode", "operator", "ticket", "started", "ended", "seconds")
 _RUN = (*_FACTS, "controller")
 _APPROVAL = ("by", "kind", "reason", "given_at")
-_ESCALATION = ("level", "role", "about", "since", "notice")
+_ESCALATION = ("level", "role", "about", "since", "notice", "within", "first")
 # Events whose outcome is failed, whether or not there is a record.
 _FAILED = ("failure",)
 

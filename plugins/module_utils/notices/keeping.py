@@ -140,14 +140,19 @@ def _acknowledge(ledger: Ledger, options: Row, now: datetime, _terms: Terms, che
     _write(ledger, entry, check_mode)
     actions = [_action("acknowledge", identity, check_mode, after={"by": by})]
     for other in list(ledger.entries.values()):
-        if (other.get("data") or {}).get("escalation", {}).get("notice") == identity:
+        if _cause(other) == identity:
             actions += _drop(ledger, other["identity"], f"{by} is on it", now, check_mode)
     finding = Finding(CHECK, identity, "ok", f"{by} is on it: '{entry['subject']}'.")
     return Outcome(findings=[finding], actions=actions, details=_details())
 
 
-def _list(ledger: Ledger, options: Row, _now: datetime, _terms: Terms, _check_mode: bool) -> Outcome:
-    return Outcome(details=_details(notices=[summary_of(entry) for entry in _in_order(ledger)]))
+def _list(ledger: Ledger, options: Row, now: datetime, _terms: Terms, _check_mode: bool) -> Outcome:
+    entries = _in_order(ledger)
+    if options["open"]:
+        needed = {entry["identity"] for entry in entries if waiting.is_open(entry, now=now)}
+        # What tells others of a notice that is not answered belongs to it.
+        entries = [entry for entry in entries if {entry["identity"], _cause(entry)} & needed]
+    return Outcome(details=_details(notices=[summary_of(entry) for entry in entries]))
 
 
 def _prune(ledger: Ledger, options: Row, now: datetime, _terms: Terms, check_mode: bool) -> Outcome:
@@ -198,6 +203,12 @@ def _tried_again(entry: Entry, name: str, channel: Row) -> Finding:
 
 def _action(verb: str, target: str, check_mode: bool, **more: Any) -> Action:
     return Action(verb, target, True, "planned" if check_mode else "done", **more)
+
+
+def _cause(entry: Entry) -> str:
+    """The notice because of whose silence this one was written."""
+    escalation = (entry.get("data") or {}).get("escalation") or {}
+    return str(escalation.get("notice") or "")
 
 
 def _created(entry: Entry) -> datetime:

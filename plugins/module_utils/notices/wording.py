@@ -32,7 +32,7 @@ _TITLES = {
     "advance": "maintenance",
     "reminder": "reminder, maintenance",
     "cancel": "CANCELLED, maintenance",
-    "escalation": "NOBODY ANSWERED",
+    "escalation": "please answer",
 }
 # What the public reads on a status page: no hosts, no findings, no people.
 PUBLIC = {
@@ -56,13 +56,16 @@ def subject_of(event: str, context: Row) -> str:
         parts = (f"{said} {window['short']}", window["duration"], window["impact_words"])
         said = ", ".join(part for part in parts if part)
     elif event == "escalation":
-        said = f"{said}, level {context['escalation']['level']}: {context['escalation']['about']}"
+        escalation = context["escalation"]
+        said = "please answer" if escalation["first"] else f"NOBODY ANSWERED, level {escalation['level']}"
+        said += f" within {escalation['within']}: {escalation['about']}"
     return f"{context['name']}: {said}{' (check mode)' if context['run']['check_mode'] else ''}"
 
 
 def body_of(event: str, context: Row) -> str:
     """The text of a notice for which there is no record."""
-    lines = [FIRST[event], ""]
+    first = "Somebody has to answer this, and it is your turn." if context["escalation"]["first"] else FIRST[event]
+    lines = [first, ""]
     lines += [f"{label + ':':<15}{value}" for label, value in _facts(event, context) if value]
     if context["run"]["check_mode"]:
         lines += ["", "Check mode: nothing will be changed."]
@@ -97,6 +100,8 @@ def contact_lines(context: Row) -> list[str]:
 def _facts(event: str, context: Row) -> Iterator[tuple[str, str]]:
     run, window, approval, escalation = (context[key] for key in ("run", "window", "approval", "escalation"))
     yield "About", escalation["about"]
+    yield "Level", f"{escalation['level']}, {escalation['role']}".rstrip(", ") if escalation["level"] else ""
+    yield "Answer within", escalation["within"]
     yield "Since", moment(escalation["since"]) if escalation["since"] else ""
     yield "System", run["system"]
     yield "Window", window["name"]

@@ -1,0 +1,223 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which notices of openings are due: announced at their lead times, cancelled where the opening is gone. Pure.
+
+Each notice has an identity made of system, window, opening and lead time. What the ledger knows is not planned again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Optional
+
+from ..clock import parse_moment, to_text
+from ..findings import Finding
+from ..windows.openings import Opening
+from ..windows.times import span, when
+from .channel import Notice, as_data
+from .compose import compose
+from .facts import opening_of
+from .templates import Templates
+
+POLICY = "notice.policy"
+LATE = "notice.advance"
+ANNOUNCED = ("advance", "reminder")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class House:
+    """What notices are made of. takes: by channel the events that it takes, None for all of them.
+    known: entries of the ledger by identity."""
+
+    system: str
+    takes: Mapping[str, Optional[Sequence[str]]]
+    contacts: Sequence[Row] = ()
+    known: Mapping[str, Row] = field(default_factory=dict)
+    templates: Optional[Templates] = None
+    acknowledge: str = ""
+
+    def channels(self, event: str) -> list[str]:
+        """The channels that take the event."""
+        return [name for name, events in self.takes.items() if events is None or event in events]
+
+
+@dataclass
+class Planned:
+    """What is to be done. notices: as notice_ledger takes them. faults: of templates, by identity."""
+
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, notice: Notice, *, channels: Sequence[str], **more: Any) -> None:
+        self.notices.append({**as_data(notice), "channels": list(channels), **more})
+        self.faults += [(notice.identity, fault) for fault in notice.faults]
+
+
+def announce(openings: Sequence[Opening], *, now: datetime, house: House) -> Planned:
+    """The notices of openings yet to come whose time has arrived; of several of one opening, the latest alone."""
+    planned = Planned()
+    for opening in openings:
+        if opening.opens > now and opening.announce:
+            _announce(opening, now=now, house=house, planned=planned)
+    for name in sorted({opening.name for opening in openings if opening.announce}):
+        if not house.channels("advance"):
+            words = (
+                f"The window {name} is to be announced, and no channel takes the event advance: give policy a channel."
+            )
+            planned.findings.append(Finding(POLICY, name, "critical", words))
+    return planned
+
+
+def _announce(opening: Opening, *, now: datetime, house: House, planned: Planned) -> None:
+    leads = sorted(set(opening.announce), reverse=True)
+    due = [lead for lead in leads if opening.opens - lead <= now]
+    if not due:
+        return
+    identities = {lead: identity_of(opening, lead, system=house.system) for lead in leads}
+    latest, earlier = due[-1], due[:-1]
+    missed = [lead for lead in earlier if identities[lead] not in house.known]
+    if identities[latest] in house.known:
+        return
+    told = any(_told(house.known.get(identities[lead])) for lead in earlier)
+    event = "reminder" if told else "advance"
+    notice = _notice(event, opening, identity=identities[latest], house=house)
+    expires = to_text(opening.opens)
+    planned.add(
+        notice,
+        channels=house.channels(event),
+        expires=expires,
+        supersedes=[identities[lead] for lead in earlier],
+    )
+    for lead in missed:
+        # For the record, so that it is said once: it is never sent.
+        stub = _notice("advance", opening, identity=identities[lead], house=house)
+        planned.notices.append(
+            {
+                **as_data(stub),
+                "channels": house.channels("advance"),
+                "expires": expires,
+                "superseded_by": notice.identity,
+            }
+        )
+        planned.findings.append(_missed(opening, lead, now=now))
+
+
+def cancel(openings: Sequence[Opening], *, now: datetime, house: House) -> Planned:
+    """Notices of what was announced and will not take place, and of what takes place after all."""
+    planned = Planned()
+    current = {opening_of(system=house.system, window=opening.as_dict()): opening for opening in openings}
+    for key, entries in _announced(house, now=now):
+        names = {name for entry in entries for name, one in entry["channels"].items() if one["state"] == "delivered"}
+        cancelled = f"{key}.cancel"
+        if key not in current and cancelled not in house.known:
+            window = entries[-1]["data"]["window"]
+            notice = compose(
+                "cancel",
+                record=None,
+                run={"system": house.system, "window": window},
+                contacts=house.contacts,
+                identity=cancelled,
+                templates=house.templates,
+            )
+            waiting = [entry["identity"] for entry in entries]
+            planned.add(
+                notice,
+                channels=[name for name in house.channels("cancel") if name in names],
+                expires=window["opens"],
+                supersedes=waiting,
+            )
+        elif key in current and cancelled in house.known and f"{key}.again" not in house.known:
+            notice = _notice(
+                "advance", current[key], identity=f"{key}.again", house=house, note="It takes place after all."
+            )
+            expires = to_text(current[key].opens)
+            planned.add(notice, channels=house.channels("advance"), expires=expires, supersedes=[cancelled])
+    return planned
+
+
+def without_windows(house: House, *, now: datetime) -> list[Finding]:
+    """Said in place of cancelling everything: a policy that has no window any more is more likely a slip."""
+    keys = [key for key, _entries in _announced(house, now=now)]
+    if not keys:
+        return []
+    words = (
+        f"The policy has no windows, though maintenance was announced ({', '.join(keys[:5])}): nothing was cancelled. "
+        "Bring the windows back, or leave one of them and the others are cancelled."
+    )
+    return [Finding(POLICY, house.system or "windows", "critical", words[:1000])]
+
+
+def horizon(announced: Sequence[timedelta], *, now: datetime, house: House) -> datetime:
+    """Until when openings matter: the longest lead, and whatever was announced."""
+    moments = [now + max(announced, default=timedelta(0))]
+    moments += [
+        parse_moment(entries[-1]["data"]["window"]["opens"], option="opens")
+        for _key, entries in _announced(house, now=now)
+    ]
+    return max(moments) + timedelta(minutes=1)
+
+
+def identity_of(opening: Opening, lead: timedelta, *, system: str) -> str:
+    """The identity of the notice that is due this long before the opening."""
+    seconds = int(lead.total_seconds())
+    text = f"PT{seconds // 3600}H" if seconds % 3600 == 0 else f"PT{seconds}S"
+    return f"{opening_of(system=system, window=opening.as_dict())}.{text}"
+
+
+def _notice(event: str, opening: Opening, *, identity: str, house: House, note: str = "") -> Notice:
+    facts = opening.as_dict()
+    return compose(
+        event,
+        record=None,
+        run={
+            "system": house.system,
+            "window": {key: facts[key] for key in ("name", "impact", "opens", "closes", "time_zone")},
+        },
+        note=note,
+        contacts=house.contacts,
+        identity=identity,
+        templates=house.templates,
+    )
+
+
+def _announced(house: House, *, now: datetime) -> Iterator[tuple[str, list[Row]]]:
+    """By opening yet to come, what was announced of it."""
+    by_key: dict[str, list[Row]] = {}
+    for entry in house.known.values():
+        window = (entry.get("data") or {}).get("window")
+        if (
+            entry["event"] not in ANNOUNCED
+            or not window
+            or (entry.get("data") or {}).get("run", {}).get("system") != house.system
+        ):
+            continue
+        if parse_moment(window["opens"], option="opens") > now:
+            by_key.setdefault(entry["data"]["maintenance"], []).append(entry)
+    yield from sorted(by_key.items())
+
+
+def _told(entry: Optional[Row]) -> bool:
+    return entry is not None and any(one["state"] in ("delivered", "waiting") for one in entry["channels"].values())
+
+
+def _missed(opening: Opening, lead: timedelta, *, now: datetime) -> Finding:
+    words = (
+        f"The notice of the window {opening.name} that opens {when(opening.opens)} should have gone out "
+        f"{span(lead)} before, and goes out {span(opening.opens - now)} before: "
+        "see that the timer of playbooks/notices.yml runs, and that windows are in the policy in time."
+    )
+    return Finding(
+        LATE,
+        opening.name,
+        "warning",
+        words,
+        value=round((opening.opens - now).total_seconds() / 3600, 1),
+        unit="hours",
+        threshold=round(lead.total_seconds() / 3600, 1),
+    )

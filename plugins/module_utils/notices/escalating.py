@@ -1,0 +1,142 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Escalation: who is told when nobody has answered a notice. Pure.
+
+The first level is told at once, each further one when the levels before it have had their time to respond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..clock import parse_moment, to_text
+from ..errors import MaintenanceError
+from ..findings import Finding
+from ..windows.times import parse_duration, span
+from .announcing import POLICY, House, Planned
+from .compose import compose
+
+CHECK = "notice.escalation"
+# By contact, which of its fields is which kind of address.
+_ADDRESSES = ("mail", "phone")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level. people: contact and deputy, as policy_contacts has them. respond: how long they have."""
+
+    number: int
+    role: str
+    people: Sequence[Row]
+    respond: timedelta
+    channels: Sequence[str]
+
+
+def parse_levels(rows: Any, *, contacts: Sequence[Row], channels: Sequence[str]) -> list[Level]:
+    """The levels of ``policy_escalation``, lowest first. Raises MaintenanceError where one cannot be followed."""
+    by_name = {str(contact.get("name")): contact for contact in contacts}
+    levels = []
+    for row in rows or ():
+        of = f"of escalation level {row.get('level')!r}"
+        try:
+            number = int(row["level"])
+        except (KeyError, TypeError, ValueError):
+            raise MaintenanceError(f"Each level of the escalation needs its number as level, not {row!r}.") from None
+        people = []
+        for field in ("contact", "deputy"):
+            name = row.get(field)
+            if name and name not in by_name:
+                raise MaintenanceError(f"The {field} {of}, {name}, is none of the contacts: add it to policy_contacts.")
+            people += [by_name[name]] if name else []
+        unknown = [name for name in row.get("channels") or () if name not in channels]
+        if unknown or not row.get("channels"):
+            what = (
+                f"channels {of} name {', '.join(unknown)}, which policy_channels does not have"
+                if unknown
+                else f"channels {of} are missing"
+            )
+            raise MaintenanceError(f"The {what}: name those by which the level is told.")
+        respond = parse_duration(row.get("respond_within"), what=f"The respond_within {of}")
+        levels.append(Level(number, str(row.get("role") or ""), people, respond, list(row["channels"])))
+    numbers = [level.number for level in levels]
+    if len(set(numbers)) < len(numbers):
+        raise MaintenanceError("Two levels of the escalation have the same number: give each its own.")
+    return sorted(levels, key=lambda level: level.number)
+
+
+def escalate(levels: Sequence[Level], *, now: datetime, house: House) -> Planned:
+    """The notices to levels whose turn it is, of everything that nobody has answered."""
+    planned = Planned()
+    for entry in house.known.values():
+        if not entry.get("escalate") or entry.get("acknowledged"):
+            continue
+        since = parse_moment(entry["created"], option="created")
+        command = house.acknowledge.replace("{identity}", entry["identity"])
+        for level in levels:
+            if now < since:
+                break
+            identity = f"{entry['identity']}.level-{level.number}"
+            if identity not in house.known:
+                _tell(
+                    level,
+                    entry,
+                    identity=identity,
+                    command=command,
+                    first=level is levels[0],
+                    house=house,
+                    planned=planned,
+                )
+            since += level.respond
+        else:
+            if levels and now >= since:
+                planned.findings.append(_nobody(entry, command=command, now=now))
+        if not levels:
+            words = (
+                f"The notice '{entry['subject']}' waits for an answer, and policy_escalation has no levels: "
+                f"answer it with {command}"
+            )
+            planned.findings.append(Finding(POLICY, entry["identity"], "warning", words[:1000]))
+    return planned
+
+
+def _tell(
+    level: Level, entry: Row, *, identity: str, command: str, first: bool, house: House, planned: Planned
+) -> None:
+    run = dict((entry.get("data") or {}).get("run") or {"system": house.system})
+    addresses = {kind: [str(person[kind]) for person in level.people if person.get(kind)] for kind in _ADDRESSES}
+    notice = compose(
+        "escalation",
+        record=None,
+        run=run,
+        contacts=level.people,
+        escalation={
+            "level": level.number,
+            "role": level.role,
+            "about": entry["subject"],
+            "since": entry["created"],
+            "notice": entry["identity"],
+            "within": span(level.respond),
+            "first": "yes" if first else "",
+        },
+        identity=identity,
+        acknowledge=command,
+        to={kind: found for kind, found in addresses.items() if found},
+        templates=house.templates,
+    )
+    planned.add(notice, channels=level.channels)
+
+
+def _nobody(entry: Row, *, command: str, now: datetime) -> Finding:
+    since = parse_moment(entry["created"], option="created")
+    words = (
+        f"Nobody has answered the notice '{entry['subject']}' of {to_text(since)} at any level: "
+        f"see to it now, and say so with {command}"
+    )
+    hours = round((now - since).total_seconds() / 3600, 1)
+    return Finding(CHECK, entry["identity"], "critical", words[:1000], value=hours, unit="hours")

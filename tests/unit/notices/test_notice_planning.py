@@ -1,0 +1,281 @@
+"""Which notices are due when: leads, late timers, blackouts, cancellations, levels that do not answer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
+from ansible_collections.careops.maintenance.plugins.module_utils.notices import waiting
+from ansible_collections.careops.maintenance.plugins.module_utils.notices.planning import plan
+
+# A Sunday in summer: 02:00 in Amsterdam is 00:00 UTC.
+OPENING = datetime(2026, 7, 12, 0, 0, tzinfo=timezone.utc)
+KEY = "clinic.primary.2026-07-12T00-00-00Z"
+WINDOW = {
+    "name": "primary",
+    "rule": "FREQ=WEEKLY;BYDAY=SU",
+    "start": "2026-01-04T02:00",
+    "duration": "PT4H",
+    "impact": "possible_downtime",
+    "announce": ["PT72H", "PT24H"],
+}
+PEOPLE = [
+    {"name": "Anna", "role": "Administrator", "mail": "anna@clinic.example", "phone": "+31600000001"},
+    {"name": "Bert", "mail": "bert@clinic.example"},
+    {"name": "Carla", "phone": "+31600000003"},
+]
+LEVELS = [
+    {"level": 2, "role": "Security", "contact": "Carla", "respond_within": "PT15M", "channels": ["sms"]},
+    {"level": 1, "contact": "Anna", "deputy": "Bert", "respond_within": "PT30M", "channels": ["mail", "sms"]},
+]
+
+
+def before(hours: float) -> datetime:
+    return OPENING - timedelta(hours=hours)
+
+
+def planned(now: datetime, known: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    options = {
+        "system": "clinic",
+        "windows": [WINDOW],
+        "blackouts": [],
+        "time_zone": "Europe/Amsterdam",
+        "channels": ["mail", "sms"],
+        "takes": {},
+        "contacts": PEOPLE,
+        "escalation": [],
+        "known": list((known or {}).values()),
+        "templates": [],
+        "acknowledge": "answer {identity}",
+        "now": now.isoformat(),
+        **more,
+    }
+    outcome = plan(options, check_mode=False)
+    return {
+        "notices": {one["identity"]: one for one in (outcome.details or {})["notices"]},
+        "findings": [(finding.check, finding.status) for finding in outcome.findings],
+        "messages": [finding.message for finding in outcome.findings],
+    }
+
+
+def sent(notices: dict[str, Any], *, now: datetime, known: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the ledger knows when it has taken these, and every channel theirs."""
+    ledger = dict(known or {})
+    for identity, notice in notices.items():
+        if identity in ledger:
+            continue
+        entry = waiting.new_entry(notice, now=now)
+        for name in waiting.lend(entry, now=now, terms=waiting.Terms()):
+            waiting.settle(entry, name, {"delivered": True}, now=now, terms=waiting.Terms())
+        ledger[identity] = entry
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("hours", "due"),
+    [
+        (72.1, []),
+        (72, ["PT72H"]),
+        (25, ["PT72H"]),
+        (24, ["PT24H"]),
+        (0.1, ["PT24H"]),
+        (0, []),
+        (-1, []),
+    ],
+)
+def test_leads_begin_and_end(hours: float, due: list[str]) -> None:
+    found = {
+        identity: notice
+        for identity, notice in planned(before(hours))["notices"].items()
+        if not notice.get("superseded_by")
+    }
+    assert list(found) == [f"{KEY}.{lead}" for lead in due]
+
+
+def test_through_a_week_each_goes_out_once() -> None:
+    known: dict[str, Any] = {}
+    told = []
+    # Two days before the 72 hours of one opening until the next one is announced, every five minutes of it.
+    for minutes in range(-96 * 60, 97 * 60, 5):
+        now = OPENING + timedelta(minutes=minutes)
+        new = {name: one for name, one in planned(now, known)["notices"].items() if name not in known}
+        told += [(one["event"], name) for name, one in new.items()]
+        known = sent(new, now=now, known=known)
+    following = KEY.replace("07-12", "07-19")
+    assert told == [("advance", f"{KEY}.PT72H"), ("reminder", f"{KEY}.PT24H"), ("advance", f"{following}.PT72H")]
+
+
+def test_a_timer_that_was_down_sends_the_latest_alone_and_says_so_once() -> None:
+    result = planned(before(20))
+    latest, stub = result["notices"][f"{KEY}.PT24H"], result["notices"][f"{KEY}.PT72H"]
+    # Nobody has heard of it before, so it is the notice and no reminder.
+    assert latest["event"] == "advance"
+    assert latest["supersedes"] == [f"{KEY}.PT72H"]
+    assert stub["superseded_by"] == f"{KEY}.PT24H"
+    assert result["findings"] == [("notice.advance", "warning")]
+    assert "72 h" in result["messages"][0] or "3 d" in result["messages"][0]
+    known = sent(result["notices"], now=before(20))
+    assert {one["state"] for one in known[f"{KEY}.PT72H"]["channels"].values()} == {"dropped"}
+    again = planned(before(19), known)
+    assert (again["notices"], again["findings"]) == ({}, [])
+
+
+def test_it_names_window_time_duration_impact_and_people() -> None:
+    notice = planned(before(48))["notices"][f"{KEY}.PT72H"]
+    assert notice["subject"] == "clinic: maintenance 2026-07-12 00:00 UTC, 4 h, downtime is possible"
+    for words in (
+        "primary",
+        "Sunday 12 July 2026 00:00 UTC",
+        "02:00 Europe/Amsterdam",
+        "at most 4 h",
+        "Anna (Administrator)",
+    ):
+        assert words in notice["body"], words
+    assert notice["expires"] == "2026-07-12T00:00:00Z"
+
+
+def test_channels_take_the_events_they_want() -> None:
+    takes = {"sms": ["reminder"], "mail": ["advance"]}
+    first = planned(before(48), takes=takes)["notices"]
+    assert first[f"{KEY}.PT72H"]["channels"] == ["mail"]
+    known = sent(first, now=before(48))
+    assert planned(before(20), known, takes=takes)["notices"][f"{KEY}.PT24H"]["channels"] == ["sms"]
+    none = planned(before(200), takes={"sms": [], "mail": ["failure"]})
+    assert none["findings"] == [("notice.policy", "critical")]
+
+
+def test_an_opening_in_a_blackout_is_not_announced() -> None:
+    blackout = {"name": "holiday", "start": "2026-07-11", "end": "2026-07-12", "time_zone": "Europe/Amsterdam"}
+    assert planned(before(48), blackouts=[blackout])["notices"] == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"blackouts": [{"name": "audit", "start": "2026-07-11", "end": "2026-07-12"}]},
+        {"windows": [{**WINDOW, "name": "other", "announce": []}]},
+        {"windows": [{**WINDOW, "start": "2026-01-04T05:00", "announce": []}]},
+    ],
+)
+def test_what_was_announced_and_is_gone_is_cancelled_once(change: dict[str, Any]) -> None:
+    known = sent(planned(before(48))["notices"], now=before(48))
+    found = planned(before(40), known, **change)["notices"]
+    assert list(found) == [f"{KEY}.cancel"]
+    notice = found[f"{KEY}.cancel"]
+    assert notice["event"] == "cancel"
+    assert notice["channels"] == ["mail", "sms"]
+    assert "CANCELLED" in notice["subject"]
+    known = sent(found, now=before(40), known=known)
+    assert planned(before(39), known, **change)["notices"] == {}
+    # Back again: people believe that it is cancelled, so they are told.
+    found = planned(before(30), known)["notices"]
+    assert list(found) == [f"{KEY}.again"]
+    assert found[f"{KEY}.again"]["body"].startswith("It takes place after all.")
+    known = sent(found, now=before(30), known=known)
+    assert planned(before(29), known)["notices"] == {}
+
+
+def test_only_who_was_told_is_told_of_the_end() -> None:
+    known = sent(planned(before(48), takes={"sms": ["failure"]})["notices"], now=before(48))
+    other = [{**WINDOW, "name": "other", "announce": []}]
+    found = planned(before(40), known, windows=other)["notices"]
+    assert found[f"{KEY}.cancel"]["channels"] == ["mail"]
+
+
+def test_a_policy_that_lost_all_its_windows_cancels_nothing() -> None:
+    known = sent(planned(before(48))["notices"], now=before(48))
+    result = planned(before(40), known, windows=[])
+    assert result["notices"] == {}
+    assert result["findings"] == [("notice.policy", "critical")]
+    # What is over does not matter any more.
+    assert planned(before(-1), known, windows=[])["findings"] == []
+
+
+def emergency(at: datetime, **more: Any) -> dict[str, Any]:
+    notice = {
+        "identity": "r1.emergency",
+        "event": "emergency",
+        "subject": "clinic: EMERGENCY",
+        "body": "b",
+        "data": {"run": {"id": "r1", "system": "clinic"}},
+        "delivered": ["mail"],
+        "escalate": True,
+        **more,
+    }
+    return {"r1.emergency": waiting.new_entry(notice, now=at)}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "levels", "status"),
+    [(0, ["1"], []), (29, ["1"], []), (30, ["1", "2"], []), (44, ["1", "2"], []), (45, ["1", "2"], ["critical"])],
+)
+def test_levels_get_their_turn(minutes: int, levels: list[str], status: list[str]) -> None:
+    now = OPENING + timedelta(minutes=minutes)
+    result = planned(now, emergency(OPENING), escalation=LEVELS, windows=[])
+    assert list(result["notices"]) == [f"r1.emergency.level-{level}" for level in levels]
+    assert [one for check, one in result["findings"] if check == "notice.escalation"] == status
+
+
+def test_contact_and_deputy_are_told_at_their_own_addresses() -> None:
+    now = OPENING + timedelta(minutes=31)
+    found = planned(now, emergency(OPENING), escalation=LEVELS, windows=[])["notices"]
+    first, second = found["r1.emergency.level-1"], found["r1.emergency.level-2"]
+    assert first["to"] == {"mail": ["anna@clinic.example", "bert@clinic.example"], "phone": ["+31600000001"]}
+    assert first["channels"] == ["mail", "sms"]
+    assert second["to"] == {"phone": ["+31600000003"]}
+    assert "please answer within 30 min" in first["subject"]
+    assert "NOBODY ANSWERED, level 2 within 15 min: clinic: EMERGENCY" in second["subject"]
+    assert "answer r1.emergency\n" in second["body"]
+
+
+def test_each_level_is_told_once_and_an_answer_ends_it() -> None:
+    known = emergency(OPENING)
+    told = []
+    for minutes in range(0, 120, 5):
+        now = OPENING + timedelta(minutes=minutes)
+        new = planned(now, known, escalation=LEVELS, windows=[])["notices"]
+        told += list(new)
+        known = sent(new, now=now, known=known)
+    assert told == ["r1.emergency.level-1", "r1.emergency.level-2"]
+    known = emergency(OPENING)
+    known["r1.emergency"]["acknowledged"] = {"by": "Anna", "at": "2026-07-12T00:01:00Z"}
+    result = planned(OPENING + timedelta(hours=5), known, escalation=LEVELS, windows=[])
+    assert (result["notices"], result["findings"]) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"windows": [{**WINDOW, "rule": "FREQ=NEVER"}]}, "needs FREQ"),
+        ({"windows": [{**WINDOW, "announce": ["soon"]}]}, "An announce of window 'primary'"),
+        ({"escalation": [{**LEVELS[0], "contact": "Nobody"}]}, "none of the contacts"),
+        ({"escalation": [{**LEVELS[0], "channels": ["pager"]}]}, "pager"),
+        ({"escalation": [{**LEVELS[0], "channels": []}]}, "are missing"),
+        ({"escalation": [{**LEVELS[0], "respond_within": "quickly"}]}, "ISO 8601"),
+        ({"escalation": [{**LEVELS[0], "level": "high"}]}, "number as level"),
+        ({"escalation": [LEVELS[0], LEVELS[0]]}, "same number"),
+    ],
+)
+def test_a_policy_that_is_wrong_is_critical_and_stops_only_its_part(change: dict[str, Any], words: str) -> None:
+    change = {"escalation": LEVELS, **change}
+    result = planned(before(20), emergency(before(20)), **change)
+    said = dict(zip(result["findings"], result["messages"]))
+    assert words in said["notice.policy", "critical"]
+    assert any(one["event"] == "advance" for one in result["notices"].values()) is ("windows" not in change)
+    assert ("r1.emergency.level-1" in result["notices"]) is ("windows" in change)
+
+
+def test_a_system_has_a_name() -> None:
+    with pytest.raises(MaintenanceError, match="has no name"):
+        planned(before(48), system="")
+
+
+def test_a_broken_template_is_said_and_the_notice_is_planned_all_the_same(tmp_path: Any) -> None:
+    (tmp_path / "advance.j2").write_text("Subject\n\n{% if %}\n")
+    result = planned(before(48), templates=[str(tmp_path)])
+    assert result["notices"][f"{KEY}.PT72H"]["subject"].startswith("clinic: maintenance")
+    assert result["findings"] == [("notice.template", "warning")]
+    assert "advance.j2, line 3" in result["messages"][0]

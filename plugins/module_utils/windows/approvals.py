@@ -61,7 +61,11 @@ def parse_approvers(rows: Any) -> list[Approver]:
 
 def is_given(approval: Any) -> bool:
     """Whether there is anything in it; inputs that were all left empty are no approval."""
-    return any(str(value).strip() for value in approval.values()) if isinstance(approval, Mapping) else bool(approval)
+    return (
+        any(str(value or "").strip() for value in approval.values())
+        if isinstance(approval, Mapping)
+        else bool(approval)
+    )
 
 
 def judge(

@@ -45,18 +45,18 @@ def gate(options: Mapping[str, Any], *, clock: datetime, check_mode: bool) -> Ou
     """
     now = now_or(options["now"]) if options["now"] else clock
     policy = Policy(
-        windows=parse_windows(options["windows"], time_zone=options["time_zone"]),
-        blackouts=parse_blackouts(options["blackouts"], time_zone=options["time_zone"]),
+        windows=parse_windows(options["windows"], time_zone=options["time_zone"] or "UTC"),
+        blackouts=parse_blackouts(options["blackouts"], time_zone=options["time_zone"] or "UTC"),
         approvers=parse_approvers(options["approvers"]),
         approval_valid_for=_length(options, "approval_valid_for") or DAY,
     )
     work = Work(
         work_class=options["work_class"],
-        cadence=options["cadence"].strip(),
+        cadence=_text(options, "cadence"),
         impact=options["impact"],
         needs=_length(options, "needs") or timedelta(0),
     )
-    decision = decide(policy, work, approval=options["approval"], operator=options["operator"], now=now)
+    decision = decide(policy, work, approval=options["approval"], operator=_text(options, "operator"), now=now)
     findings = [*_about_clock(now, clock=clock), _verdict(decision, work, now=now, check_mode=check_mode)]
     if not decision.permitted and not check_mode:
         raise MaintenanceError(decision.reason, findings=findings)
@@ -64,7 +64,13 @@ def gate(options: Mapping[str, Any], *, clock: datetime, check_mode: bool) -> Ou
 
 
 def _length(options: Mapping[str, Any], option: str) -> Optional[timedelta]:
-    return parse_duration(options[option], what=f"The option {option}") if options[option].strip() else None
+    text = _text(options, option)
+    return parse_duration(text, what=f"The option {option}") if text else None
+
+
+def _text(options: Mapping[str, Any], option: str) -> str:
+    """The option; empty also where an inventory says null."""
+    return (options[option] or "").strip()
 
 
 def _verdict(decision: Decision, work: Work, *, now: datetime, check_mode: bool) -> Finding:

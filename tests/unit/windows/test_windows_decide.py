@@ -101,7 +101,7 @@ def judged(
     ],
 )
 def test_what_is_permitted(moment: str, work_class: str, work: dict[str, Any], window: str, deadline: str) -> None:
-    for approval in (None, {}, {"by": "", "kind": " "}, APPROVAL, {"nonsense": 1}):
+    for approval in (None, {}, {"by": "", "kind": " ", "reason": None}, APPROVAL, {"nonsense": 1}):
         decision = judged(moment, work_class, approval=approval, **work)
         assert decision.permitted
         assert (decision.window.name if decision.window else "") == window
@@ -363,3 +363,8 @@ def test_how_long_an_approval_holds_is_policy() -> None:
         opened(clock=SATURDAY, approval_valid_for="1 day")
     with pytest.raises(MaintenanceError, match="The option needs must be"):
         opened(clock=SATURDAY, needs="1 hour")
+
+
+def test_null_is_empty() -> None:
+    empty = dict.fromkeys(["time_zone", "cadence", "needs", "approval_valid_for", "operator", "blackouts", "approval"])
+    assert (opened(clock=SUNDAY, **empty).details or {})["window"]["name"] == "weekly"

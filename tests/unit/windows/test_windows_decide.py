@@ -90,6 +90,7 @@ def judged(
         ("2026-12-27T05:00:00Z", "routine", {"hours": 1}, "", "2026-12-27T06:00:00Z"),
         ("2027-01-03T00:00:00Z", "routine", {}, "", ""),
         (SUNDAY, "maintenance", {}, "weekly", "2026-11-22T04:00:00Z"),  # where the blackout begins
+        ("2026-11-22T02:00:00Z", "maintenance", {"hours": 2}, "weekly", "2026-11-22T04:00:00Z"),
         ("2026-11-22T05:00:00Z", "maintenance", {}, "weekly", "2026-11-22T07:00:00Z"),
         (SUNDAY, "maintenance", {"cadence": "weekly", "hours": 1}, "weekly", "2026-11-22T04:00:00Z"),
         # Of several, the highest impact and then the later end; but only those that leave enough time.
@@ -366,5 +367,7 @@ def test_how_long_an_approval_holds_is_policy() -> None:
 
 
 def test_null_is_empty() -> None:
-    empty = dict.fromkeys(["time_zone", "cadence", "needs", "approval_valid_for", "operator", "blackouts", "approval"])
+    empty: dict[str, Any] = dict.fromkeys(
+        ["time_zone", "cadence", "needs", "approval_valid_for", "operator", "blackouts", "approval"]
+    )
     assert (opened(clock=SUNDAY, **empty).details or {})["window"]["name"] == "weekly"

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -449,7 +449,7 @@ def test_an_emergency_is_due_late_and_documented(host: Host) -> None:
     assert judged(20) == (run_id, "warning")
     assert judged(30) == (run_id, "critical")
     assert host.call("check", now=to_text(NOW + timedelta(hours=30)))["details"]["late"] == [run_id]
-    note = {"run": run_id, "by": "Ana", "documentation": "Why, and how.\n"}
+    note: Row = {"run": run_id, "by": "Ana", "documentation": "Why, and how.\n"}
     host.call("document", **note, kind="note")
     assert judged(30) == (run_id, "critical")
     late = to_text(NOW + timedelta(hours=31))
@@ -483,7 +483,7 @@ def test_the_same_text_is_attached_once_and_nothing_attached_changes(host: Host,
     assert content.endswith(text.encode())
     (attached,) = host.index()[run_id]["documentation"]
     assert (attached["by"], attached["kind"]) == ("Zoë\nkind: x", "post_mortem")
-    again = {"run": run_id, "documentation": text, "by": "Zoë\nkind: x", "kind": "post_mortem"}
+    again: Row = {"run": run_id, "documentation": text, "by": "Zoë\nkind: x", "kind": "post_mortem"}
     assert host.call("document", **again, now="2026-03-05T00:00:00Z")["changed"] is False
     assert host.call("document", **{**again, "documentation": text + "More."})["changed"] is True
     assert host.call("document", **{**again, "by": "Eva"})["details"]["path"].endswith("documentation-3.md")
@@ -601,7 +601,7 @@ def killed_at(step: int, host: Host, state: str, **options: Any) -> bool:
     return done.returncode != 0
 
 
-def steps_until_done(host: Host, fresh: Path, state: str, **options: Any) -> Sequence[int]:
+def steps_until_done(host: Host, fresh: Path, state: str, **options: Any) -> Iterator[int]:
     """Kills at every step, each time on a fresh copy, and yields after each kill."""
     step = 0
     while True:
@@ -656,7 +656,7 @@ def test_a_killed_writer_of_documentation_leaves_a_whole_document_or_none(host: 
     run_id = host.filed(work_class="emergency")
     fresh = tmp_path / "fresh"
     shutil.copytree(host.root, fresh)
-    options = {"run": run_id, "by": "ana", "kind": "post_mortem", "documentation": "Why, and how."}
+    options: Row = {"run": run_id, "by": "ana", "kind": "post_mortem", "documentation": "Why, and how."}
     for step in steps_until_done(host, fresh, "document", **options):
         host.work("document", **options)
         (attached,) = host.index()[run_id]["documentation"]

@@ -71,6 +71,8 @@ options:
       - apt.*
       - audit.*
       - certificate.*
+      - compliance.*
+      - dependency.*
       - firewall.*
       - hardening.*
       - security.*

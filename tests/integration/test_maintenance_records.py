@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.clock import to_text
@@ -23,6 +24,8 @@ from ansible_collections.careops.maintenance.plugins.module_utils.records.states
 from tests.lab.modules import ROOT, findings_of, run_module, start_module
 
 MODULE = "maintenance_records"
+INDEX_SCHEMA = json.loads((ROOT / "docs" / "schema" / "index.schema.json").read_text())
+INDEX_VALIDATOR = jsonschema.Draft202012Validator(INDEX_SCHEMA)
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 APPROVAL = {"by": "Eva", "kind": "recovery", "reason": "The disk is full.", "given_at": "2026-03-01T02:00:00Z"}
 Row = dict[str, Any]
@@ -77,6 +80,8 @@ class Host:
     def index(self) -> dict[str, Row]:
         """The index as it stands, every line whole and none of them twice."""
         rows = [json.loads(line) for line in (self.runs / "index.jsonl").read_text().splitlines()]
+        for row in rows:
+            INDEX_VALIDATOR.validate(row)
         return {row["run_id"]: row for row in rows if not row.get("gone")}
 
     def files(self) -> set[str]:

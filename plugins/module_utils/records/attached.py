@@ -33,7 +33,7 @@ def attached(folder: str) -> list[Row]:
     A document whose head cannot be read is named with an empty kind: it documents nothing that a program could tell.
     """
     numbered = sorted((int(match[1]), match[0]) for match in map(_NAME.fullmatch, names_in(folder)) if match)
-    return [{"file": name, **_head(os.path.join(folder, name))} for _number, name in numbered]
+    return [{"file": name, **read_head(os.path.join(folder, name))} for _number, name in numbered]
 
 
 def next_name(folder: str) -> str:
@@ -42,7 +42,8 @@ def next_name(folder: str) -> str:
     return f"documentation-{max(numbers, default=0) + 1}.md"
 
 
-def _head(path: str) -> Row:
+def read_head(path: str) -> Row:
+    """Kind, author and time of a document; empty where its head does not say."""
     known = {"kind": "", "by": "", "at": ""}
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
@@ -57,7 +58,7 @@ def _head(path: str) -> Row:
                     known[key] = said if isinstance(said, str) else ""
     except (OSError, ValueError):
         pass
-    return known
+    return known if known["kind"] in KINDS else {**known, "kind": ""}
 
 
 def documented_at(row: Mapping[str, object]) -> str:

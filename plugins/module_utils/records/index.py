@@ -21,6 +21,7 @@ from ..files import write_atomic
 from .store import MODE, Row, part, rows, text
 
 SCHEMA = 1
+VERDICTS = ("ok", "attention", "failed")
 # Steps of a run itself, which are no procedures of a calendar.
 OWN_STEPS = ("run_open", "run_close", "notify", "records", "Open the run", "Close the run")
 _HEAD = b'{"run_id":"'
@@ -161,7 +162,7 @@ def summarise(
     row["check_mode"] = run.get("check_mode") is True
     row["started"], row["ended"] = _moment(run, "started"), _moment(run, "ended")
     row["seconds"] = run["seconds"] if isinstance(run.get("seconds"), (int, float)) else 0
-    row["outcome"] = text(verdict, "outcome") or "unknown"
+    row["outcome"] = verdict["outcome"] if verdict.get("outcome") in VERDICTS else "unknown"
     row["sentence"] = text(verdict, "sentence")
     row["interrupted"] = bool(record.get("interrupted"))
     row["counts"] = part(part(record, "summary"), "counts")

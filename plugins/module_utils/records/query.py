@@ -15,11 +15,11 @@ from typing import Any, Optional
 
 from ..clock import parse_moment, to_text
 from ..errors import MaintenanceError
-from .index import hosts_of
+from .index import VERDICTS, hosts_of
 from .store import Row, rows, text
 
 # unfinished: it began, and there is no record of its end. unknown: its record does not say.
-OUTCOMES = ("ok", "attention", "failed", "unfinished", "unknown")
+OUTCOMES = (*VERDICTS, "unfinished", "unknown")
 WORK_CLASSES = ("observe", "routine", "maintenance", "emergency")
 MOMENTS = ("since", "until")
 PATTERNS = ("system", "cadence", "operator", "ticket", "host", "procedure")

@@ -35,6 +35,8 @@ REVIEW_CHECKS = [
     "apt.*",
     "audit.*",
     "certificate.*",
+    "compliance.*",
+    "dependency.*",
     "firewall.*",
     "hardening.*",
     "security.*",

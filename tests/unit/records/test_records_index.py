@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.records.index import (
@@ -17,7 +18,9 @@ from ansible_collections.careops.maintenance.plugins.module_utils.records.index 
     read_index,
     summarise,
 )
+from tests.lab.modules import ROOT
 
+VALIDATOR = jsonschema.Draft202012Validator(json.loads((ROOT / "docs" / "schema" / "index.schema.json").read_text()))
 RUN = "20260301T023000Z-weekly-abcdef"
 RECORD: dict[str, Any] = {
     "schema": 1,
@@ -80,6 +83,7 @@ def test_a_record_of_any_kind_gives_a_line(key: str, value: Any) -> None:
     for record in ({**RECORD, key: value}, {name: RECORD[name] for name in RECORD if name != key}):
         line = row(record)
         assert line["moment"] == "2026-03-01T02:30:00Z"
+        VALIDATOR.validate(line)
         assert json.loads(line_of(line)) == line
 
 
@@ -103,6 +107,7 @@ def test_the_last_line_of_a_run_counts(tmp_path: Path) -> None:
     index = read_index(path)
     assert (index.read(RUN)["outcome"], sorted(index.lines), index.damaged) == ("ok", [RUN, "b"], 0)
     append_lines(path, [gone_line(RUN)])
+    VALIDATOR.validate(json.loads(gone_line(RUN)))
     assert list(read_index(path).lines) == ["b"]
     append_lines(path, [line_of(row(RECORD))])
     assert sorted(read_index(path).lines) == [RUN, "b"]

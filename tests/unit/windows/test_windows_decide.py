@@ -154,6 +154,8 @@ def test_what_is_permitted(moment: str, work_class: str, work: dict[str, Any], w
             "weekly",
         ),
         (LAST_SUNDAY, "maintenance", {"cadence": "monthly", "hours": 4}, "monthly closes in 3 h 20 min", "monthly"),
+        # What a blackout leaves of the next two openings is too short.
+        (SATURDAY, "maintenance", {"hours": 3}, "monthly, opens Sunday 29 November 2026 02:00 UTC", "monthly"),
         (SUNDAY, "maintenance", {"hours": 6}, "no window of the next five years permits it", ""),
         (
             "2026-11-22T04:30:00Z",

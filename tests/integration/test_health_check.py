@@ -682,7 +682,9 @@ def test_an_outage_is_remembered(portal: health.Portal, tmp_path: Path) -> None:
     finding = only(result, "health.availability")
     assert (finding["status"], finding["subject"], finding["value"]) == ("warning", "endpoint portal", 97.916)
     assert "less than 99.9 %: it was down for 30 min" in finding["message"]
-    look(**options, availability_critical=99, **at("20T18:30"))
+    size = history.stat().st_size
+    again = only(look(**options, record=False, **at("20T18:30")), "health.availability")
+    assert (again["value"], history.stat().st_size) == (97.916, size), "it reads, and does not write"
     finding = only(look(**options, availability_critical=99, **at("20T18:31")), "health.availability")
     assert (finding["status"], finding["threshold"]) == ("critical", 99)
 

@@ -73,8 +73,8 @@ def _look(name: str, ask: Ask, limits: Limits, uptime: Optional[Uptime], variabl
     seconds = round(reply.answer.seconds, 3)
     findings = [endpoint_finding(name, ask, reply)]
     if limits.warning is not None or limits.critical is not None:
-        findings.append(response_finding(name, seconds, limits))
-    if uptime:
+        findings.append(response_finding(name, seconds, limits, what=f"The endpoint {name} answers"))
+    if uptime and (reply.document is not None or reply.fault is None):
         findings.append(uptime_finding(name, reply.document, uptime))
     return Look(findings, {key: reply.fault is None}, {key: seconds})
 
@@ -89,15 +89,13 @@ def endpoint_finding(name: str, ask: Ask, reply: Reply) -> Finding:
     return Finding("health.endpoint", name, "ok", say(f"The endpoint {name} answers as expected."), evidence=evidence)
 
 
-def response_finding(
-    name: str, seconds: Number, limits: Limits, *, what: str = "The endpoint {name} answers"
-) -> Finding:
-    """Whether it answered in time."""
+def response_finding(subject: str, seconds: Number, limits: Limits, *, what: str) -> Finding:
+    """Whether it answered in time. what: the beginning of the sentence that tells of it."""
     status, threshold = judge(seconds, warning=limits.warning, critical=limits.critical)
-    words = f"{what.format(name=name)} in {duration(seconds)}"
+    words = f"{what} in {duration(seconds)}"
     if status != "ok":
         words += f", {duration(threshold or 0)} or more: look at the load of the service and what it waits for"
-    return Finding("health.response_time", name, status, say(f"{words}."), seconds, "seconds", threshold)
+    return Finding("health.response_time", subject, status, say(f"{words}."), seconds, "seconds", threshold)
 
 
 def uptime_finding(name: str, document: Any, uptime: Uptime) -> Finding:

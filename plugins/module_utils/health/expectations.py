@@ -45,7 +45,7 @@ def parse_expectations(wanted: Mapping[str, Any], *, option: str) -> list[Expect
                 f"give a value, or some of {', '.join(COMPARISONS)}."
             )
         _check_comparisons(comparisons, place)
-        expectations.append(Expectation(path, parse_path(str(path), option=option), comparisons))
+        expectations.append(Expectation(str(path), parse_path(str(path), option=option), comparisons))
     return expectations
 
 

@@ -74,8 +74,9 @@ class Keeper:
         actions = []
         if self._options["record"]:
             actions.append(self._record(present, self._merged(looks), check_mode=check_mode))
-        name = self._name()
-        findings += [Finding(CHECK, name, "unknown", say(f"{name}: {fault}.")) for fault in self._faults]
+        if self._faults:
+            words = "; ".join(self._faults)
+            findings.append(Finding(CHECK, f"{self._name()}, history", "unknown", say(f"{self._name()}: {words}.")))
         return findings, actions, figures
 
     def _name(self) -> str:

@@ -86,7 +86,7 @@ def services_probe(
         for unit, properties in zip(units, shown):
             finding = judge_unit(unit, properties, monotonic=monotonic, patience=patience, before=before.get(unit))
             findings.append(finding)
-            states[f"service:{unit}"] = finding.status != "critical"
+            states[f"service:{unit}"] = None if finding.status == "unknown" else finding.status != "critical"
             if properties.get("NRestarts", "").isdigit():
                 facts[unit] = [int(properties["NRestarts"]), properties.get("InvocationID", "")]
         return Look(findings, states, facts={"restarts": facts})
@@ -164,10 +164,10 @@ def _state(properties: Mapping[str, str], *, seconds: Optional[float], patience:
 def restarts_since(properties: Mapping[str, str], before: Optional[Before]) -> int:
     """How often systemd restarted the unit by itself since the last look; none where there was no look.
 
-    systemd counts from the last start by hand, which begins anew.
+    systemd counts from the last start by hand, which begins anew; each start is an invocation of its own.
     """
     text = properties.get("NRestarts", "")
     if before is None or not text.isdigit() or properties.get("InvocationID") == before.invocation:
         return 0
     restarts = int(text)
-    return restarts - before.restarts if restarts >= before.restarts else restarts
+    return restarts - before.restarts if restarts > before.restarts else restarts

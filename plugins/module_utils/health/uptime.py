@@ -131,7 +131,8 @@ def _gaps(name: str, label: str, days: int, tally: Tally, target: Target) -> Fin
     period = f"the last {count(days, 'day')}" + (f" in {label}" if label else "")
     message = (
         f"The availability over {period} is not known: only {number(tally.coverage)} % of that time was looked at, "
-        f"{number(target.coverage)} % are needed; look at least every {duration(target.max_gap)}."
+        f"{number(target.coverage)} % are needed; look at least every {duration(target.max_gap)}, or set "
+        "availability_target to 0."
     )
     subject = f"{name}, {label}" if label else name
     return Finding(CHECK, subject, "unknown", say(message))

@@ -102,8 +102,8 @@ def _look(name: str, stages: Sequence[Stage], limits: Limits, variables: Variabl
     message = f"The workflow {name} went through all its {len(stages)} steps."
     findings = [Finding(CHECK, name, "ok", say(message), total, "seconds", evidence={"steps": len(stages)})]
     if limits.warning is not None or limits.critical is not None:
-        what = "The slowest step of the workflow {name} answers"
-        findings.append(response_finding(name, round(max(seconds), 3), limits, what=what))
+        what = f"The slowest step of the workflow {name} answers"
+        findings.append(response_finding(f"{name}: slowest step", round(max(seconds), 3), limits, what=what))
     return Look(findings, {key: True}, {key: total})
 
 

@@ -138,6 +138,7 @@ def test_how_long_a_start_may_take(monotonic: float, status: str) -> None:
         ("5", "b", None, 0),  # the first look knows nothing
         ("5", "a", Before(5, "a"), 0),
         ("7", "b", Before(5, "a"), 2),
+        ("5", "b", Before(5, "a"), 5),  # the host was booted anew, or it was started by hand
         ("2", "b", Before(5, "a"), 2),  # started by hand, and twice by itself since
         ("0", "b", Before(5, "a"), 0),  # started by hand
         ("", "b", Before(5, "a"), 0),

@@ -59,7 +59,7 @@ class Done:
         """By procedure, the entry that ran and the hosts that came to its end."""
         found: dict[str, tuple[str, set[str]]] = {}
         for row in self.record["procedures"]:
-            if row["name"] not in ("run_open", "run_close") and row["state"] == "ok" and row["host"] != "localhost":
+            if row.get("entry") and row["state"] == "ok" and row["host"] != "localhost":
                 found.setdefault(row["name"], (row["entry"], set()))[1].add(row["host"])
         return found
 

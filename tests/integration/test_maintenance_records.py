@@ -663,10 +663,16 @@ def test_a_killed_writer_of_documentation_leaves_a_whole_document_or_none(host: 
     shutil.copytree(host.root, fresh)
     options: Row = {"run": run_id, "by": "ana", "kind": "post_mortem", "documentation": "Why, and how."}
     for step in steps_until_done(host, fresh, "document", **options):
+        # The check sees what is there, whatever the index says, and a filing brings the two together.
+        there = (host.runs / run_id / "documentation-1.md").exists()
+        late = details_of(host.work("check", now=to_text(NOW + timedelta(days=3))))["late"]
+        assert late == ([] if there else [run_id]), step
+        host.work("file", run=run_id)
+        assert len(host.index()[run_id]["documentation"]) == there, step
+        assert no_leftovers(host), step
         host.work("document", **options)
         (attached,) = host.index()[run_id]["documentation"]
         assert attached["file"] == "documentation-1.md", step
-        assert no_leftovers(host), step
 
 
 def test_a_killed_beginning_can_begin_again(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from .waiting import is_entry
 
 
 def plan(options: Mapping[str, Any], *, check_mode: bool) -> Outcome:
-    """The notices that the ledger does not know yet. What is wrong with the policy is a finding; it stops its part alone.
+    """The notices that the ledger does not know yet. What is wrong with the policy is a finding and stops its part.
 
     Raises MaintenanceError where the moment or the system is missing.
     """

@@ -43,7 +43,7 @@ options:
       - When nothing may happen. Each blackout is a mapping with C(name), C(start) and C(end).
       - An C(end) that is a date is the last day of it; one that is a local time is when it is over.
       - C(time_zone) is that of both, C(reason) is shown.
-      - C(classes) lists what it keeps out, C(routine), C(maintenance), or both where it is not set.
+      - C(classes) lists what it keeps out, C(maintenance) and C(routine); C(maintenance) alone where it is not set.
     type: list
     elements: dict
     default: []

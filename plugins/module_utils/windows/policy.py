@@ -18,6 +18,8 @@ from .times import parse_duration, parse_local, parse_zone, to_utc
 # From harmless to grave: what users may notice of the work.
 IMPACTS = ("minimal", "possible_downtime", "planned_downtime")
 BLOCKABLE = ("routine", "maintenance")
+# Backups and expiring certificates do not wait for a freeze to end, unless policy says so.
+_BLOCKED = ("maintenance",)
 
 _WINDOW = ("name", "rule", "start", "time_zone", "duration", "impact", "cadences", "announce")
 _BLACKOUT = ("name", "start", "end", "time_zone", "reason", "classes")
@@ -52,7 +54,7 @@ class Blackout:
     end: datetime
     zone: ZoneInfo
     reason: str = ""
-    classes: tuple[str, ...] = BLOCKABLE
+    classes: tuple[str, ...] = _BLOCKED
 
 
 def parse_windows(rows: Any, *, time_zone: str = "UTC") -> list[Window]:
@@ -116,7 +118,7 @@ def _blackout(row: Mapping[str, Any], *, time_zone: str) -> Blackout:
     first, last = to_utc(start, zone), to_utc(end + timedelta(days=1) if bare else end, zone)
     if last <= first:
         raise MaintenanceError(f"The end {of} is not after its start: {row['end']} and {row['start']}.")
-    classes = texts(row.get("classes"), what=f"The classes {of}") or BLOCKABLE
+    classes = texts(row.get("classes"), what=f"The classes {of}") or _BLOCKED
     for wrong in [one for one in classes if one not in BLOCKABLE]:
         raise MaintenanceError(f"The classes {of} take {' and '.join(BLOCKABLE)}, not {wrong!r}.")
     return Blackout(

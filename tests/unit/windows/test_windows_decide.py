@@ -38,9 +38,10 @@ WINDOWS = [
         "impact": "possible_downtime",
     },
 ]
+BOTH = ["maintenance", "routine"]
 BLACKOUTS = [
     {"name": "fair", "start": "2026-11-22T04:00", "end": "2026-11-22T05:00", "classes": ["maintenance"]},
-    {"name": "move", "start": "2026-12-24", "end": "2026-12-26", "reason": "The wards move."},
+    {"name": "move", "start": "2026-12-24", "end": "2026-12-26", "reason": "The wards move.", "classes": BOTH},
     {"name": "year end", "start": "2026-12-27T06:00", "end": "2027-01-02", "classes": ["routine"]},
 ]
 APPROVERS = [

@@ -33,7 +33,7 @@ def test_what_is_left_out_has_a_default() -> None:
     assert (window.impact, window.cadences, window.announce) == ("minimal", (), ())
     assert str(window.recurrence.zone) == "Europe/Amsterdam"
     (blackout,) = parse_blackouts([BLACKOUT])
-    assert blackout.classes == ("routine", "maintenance")
+    assert blackout.classes == ("maintenance",)
     assert parse_windows(None) == []
     assert parse_windows([]) == []
     assert parse_approvers([{"name": "Ada"}])[0].kinds is None

@@ -23,11 +23,17 @@ def ask(sql: str, database: str = "clinic") -> str:
     return answer
 
 
+def kept() -> list[str]:
+    """The runs that the records host has, in the order of time."""
+    found: list[str] = on("clinic-records").check_output(f"cd {RUNS} && ls -1d */").split()
+    return [name.rstrip("/") for name in found]
+
+
 @pytest.fixture(scope="module")
 def record() -> dict[str, Any]:
     """The record of the last run, from the host that keeps it."""
     records = on("clinic-records")
-    newest = records.check_output(f"ls -1 {RUNS} | tail -n 1")
+    newest = kept()[-1]
     content: dict[str, Any] = json.loads(records.file(f"{RUNS}/{newest}/record.json").content_string)
     return content
 
@@ -36,7 +42,7 @@ def record() -> dict[str, Any]:
 def first_record() -> dict[str, Any]:
     """The record of the first real run, the one that had work to do."""
     records = on("clinic-records")
-    oldest = records.check_output(f"ls -1 {RUNS} | head -n 1")
+    oldest = kept()[0]
     content: dict[str, Any] = json.loads(records.file(f"{RUNS}/{oldest}/record.json").content_string)
     return content
 
@@ -60,8 +66,7 @@ def test_the_record_is_closed_with_its_verdict(record: dict[str, Any]) -> None:
 
 def test_only_real_runs_are_kept_and_each_is_whole() -> None:
     records = on("clinic-records")
-    runs = records.check_output(f"ls -1 {RUNS}").split()
-    for run in runs:
+    for run in kept():
         folder = records.file(f"{RUNS}/{run}")
         assert folder.mode == 0o750
         files = set(records.check_output(f"ls -1 {RUNS}/{run}").split())
@@ -147,3 +152,31 @@ def test_nothing_is_left_of_the_restore_test(first_record: dict[str, Any]) -> No
 
 def test_the_nightly_backups_are_as_they_were() -> None:
     assert len(on("clinic-db").check_output("find /var/backups/clinic -type f").split()) == 7
+
+
+def test_every_run_is_in_the_index_and_had_its_plan_written_down() -> None:
+    records = on("clinic-records")
+    index = records.file(f"{RUNS}/index.jsonl").content_string
+    for run in kept():
+        assert run in index
+        before = json.loads(records.file(f"{RUNS}/{run}/before.json").content_string)
+        assert (before["id"], before["window"]["name"]) == (run, "lab")
+
+
+def test_the_audit_log_holds_and_its_head_is_anchored_elsewhere(record: dict[str, Any]) -> None:
+    verified = [row for row in record["checks"] if row["check"].startswith("audit.")]
+    assert verified and {row["counts"]["critical"] for row in verified} == {0}
+    assert on("clinic-web").check_output("find /var/lib/careops/anchors -type f")
+    assert on("clinic-records").file("/etc/careops/audit.key").mode == 0o600
+
+
+def test_health_was_looked_at_with_the_real_systemd(record: dict[str, Any]) -> None:
+    looked = {(row["check"], row["host"]) for row in record["checks"]}
+    assert {
+        *(("health.service", "clinic-web"), ("health.service", "clinic-db")),
+        *(("health.database", "clinic-db"), ("health.integration", "clinic-web")),
+    } <= looked
+
+
+def test_the_calendar_knows_what_was_done(record: dict[str, Any]) -> None:
+    assert [row["check"] for row in record["attention"] if row["check"].startswith("calendar.")] == []

@@ -17,7 +17,7 @@ import math
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from ..files import text_of, write_atomic
@@ -25,44 +25,56 @@ from ..files import text_of, write_atomic
 UP, DOWN, UNKNOWN = "1", "0", "-"
 _MODE = 0o640
 _FOLDER_MODE = 0o750
-# Rewritten when more than this share of its lines is too old, not at every look.
+# Rewritten when this share of the time that is kept lies beyond it, not at every look.
 _STALE = 0.1
+_KEYS = '{"keys"'
 _LAST = ".last"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One look. at: seconds since 1970. states: a character for each key. seconds: by key, where it was measured."""
+    """One look. at: seconds since 1970. states: a character for each key.
+
+    times: milliseconds that each took to answer, as text with commas, so that nobody pays for what is not asked.
+    """
 
     at: float
     keys: tuple[str, ...]
     states: str
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    times: str = ""
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """How long each took to answer, where it was measured."""
+        return {key: int(text) / 1000 for key, text in zip(self.keys, self.times.split(",")) if text.isdigit()}
 
 
 def seen(at: float, states: Mapping[str, Optional[bool]], seconds: Mapping[str, float]) -> Seen:
     """A look as it is kept."""
     keys = tuple(sorted(states))
     marks = {True: UP, False: DOWN, None: UNKNOWN}
-    return Seen(at, keys, "".join(marks[states[key]] for key in keys), seconds)
+    times = ",".join(str(round(seconds[key] * 1000)) if key in seconds else "" for key in keys) if seconds else ""
+    return Seen(at, keys, "".join(marks[states[key]] for key in keys), times)
 
 
 def parse(text: str) -> list[Seen]:
     """The looks of a file, by time. A line that is damaged, such as one that a crash cut off, is passed over."""
-    looks = []
-    named: dict[str, tuple[str, ...]] = {}
+    return sorted(_looks(text, _named(text)), key=lambda look: look.at)
+
+
+def _looks(text: str, named: Mapping[str, tuple[str, ...]]) -> Iterator[Seen]:
     for line in text.splitlines():
         row = _row(line)
-        if isinstance(row.get("keys"), list):
-            keys = tuple(map(str, row["keys"]))
-            named[_mark(keys)] = keys
-            continue
         keys = named.get(str(row.get("of")), ())
         if _is_look(row, keys):
-            times = row.get("seconds")
-            pairs = zip(keys, times) if isinstance(times, list) else ()
-            looks.append(Seen(float(row["at"]), keys, row["states"], {key: value for key, value in pairs if value}))
-    return sorted(looks, key=lambda look: look.at)
+            yield Seen(float(row["at"]), keys, row["states"], str(row.get("ms", "")))
+
+
+def _named(text: str) -> dict[str, tuple[str, ...]]:
+    """The things that lines name, by what looks call the line."""
+    rows = (_row(line) for line in text.splitlines() if line.startswith(_KEYS))
+    named = (tuple(map(str, row["keys"])) for row in rows if isinstance(row.get("keys"), list))
+    return {_mark(keys): keys for keys in named}
 
 
 def _row(line: str) -> Mapping[str, Any]:
@@ -90,28 +102,32 @@ def _is_look(row: Mapping[str, Any], keys: Sequence[str]) -> bool:
     )
 
 
-def render(looks: Sequence[Seen], *, named: Iterable[Sequence[str]] = ()) -> str:
-    """The looks as the lines of a file. named: keys that the file names already."""
+def render(looks: Sequence[Seen], *, named: Iterable[str] = ()) -> str:
+    """The looks as the lines of a file. named: the lines of names that the file has already."""
     lines = []
-    known = {_mark(keys) for keys in named}
+    known = set(named)
     for look in looks:
         mark = _mark(look.keys)
         if mark not in known:
             known.add(mark)
             lines.append(json.dumps({"keys": list(look.keys)}))
         row: dict[str, Any] = {"at": round(look.at, 3), "of": mark, "states": look.states}
-        if look.seconds:
-            row["seconds"] = [look.seconds.get(key) for key in look.keys]
+        if look.times:
+            row["ms"] = look.times
         lines.append(json.dumps(row))
     return "".join(f"{line}\n" for line in lines)
 
 
 def read(path: str) -> list[Seen]:
     """The looks in the file; none where there is no file. Raises OSError where it may not be read."""
+    return parse(_content(path))
+
+
+def _content(path: str) -> str:
     if not os.path.lexists(path):
-        return []
+        return ""
     with open(path, encoding="utf-8", errors="replace") as stream:
-        return parse(stream.read())
+        return stream.read()
 
 
 def read_facts(path: str) -> Mapping[str, Any]:
@@ -126,12 +142,14 @@ def record(path: str, look: Seen, facts: Mapping[str, Any], *, oldest: float) ->
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), mode=_FOLDER_MODE, exist_ok=True)
     with _locked(path):
-        looks = read(path)
-        kept = [one for one in looks if one.at >= oldest]
-        if len(looks) - len(kept) > _STALE * len(looks):
-            write_atomic(path, render(sorted([*kept, look], key=lambda one: one.at)).encode(), mode=_MODE)
+        text = _content(path)
+        named = _named(text)
+        first = next(_looks(text, named), look)
+        if first.at < oldest - _STALE * (look.at - oldest):
+            kept = [one for one in (*parse(text), look) if one.at >= oldest]
+            write_atomic(path, render(kept).encode(), mode=_MODE)
         else:
-            _append(path, render([look], named={one.keys for one in looks}).encode())
+            _append(path, render([look], named=named).encode())
         write_atomic(path + _LAST, json.dumps(facts).encode(), mode=_MODE)
 
 

@@ -255,6 +255,7 @@ def test_looks_are_read_as_they_were_written() -> None:
     ]
     text = render(looks)
     assert parse(text) == looks
+    assert parse(text)[0].seconds == {"b": 0.25} and parse(text)[1].seconds == {}
     assert len(text.splitlines()) == 6, "things are named once"
 
 

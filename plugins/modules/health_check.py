@@ -196,7 +196,9 @@ options:
             description: Seconds for the whole exchange, in place of O(timeout).
             type: float
           capture:
-            description: Values of the answer that later steps use as C(${name}). They are never shown.
+            description:
+              - Values of the answer that later steps use as C(${name}).
+              - They are never shown, unless they are shorter than 4 characters.
             type: list
             elements: dict
             default: []

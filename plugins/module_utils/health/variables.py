@@ -17,7 +17,7 @@ from .look import Fault
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PLACE = re.compile(r"\$\{([^{}$]*)\}")
 # What is shorter is a figure or a word that would be blotted out all over.
-_SHORTEST = 6
+_SHORTEST = 4
 
 
 class Secrets:

@@ -114,8 +114,8 @@ EXAMPLES = r"""
 RETURN = r"""
 findings:
   description: >-
-    V(notice.queue) for what was given up (critical) or is tried again (warning), V(notice.ledger) for files that cannot
-    be read.
+    V(notice.delivery) for what was given up (critical) or is tried again (warning), V(notice.ledger) for files that
+    cannot be read, V(notice.answer) where somebody is on it.
   returned: always
   type: list
   elements: dict

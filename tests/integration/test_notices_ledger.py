@@ -121,7 +121,7 @@ def test_a_channel_that_is_dead_for_an_hour_gets_it_then(tmp_path: Path) -> None
             outcomes = [outcome("chat", reason="it is away")]
             outcomes += [outcome("mail")] if attempts == 1 else []
             settled = keep(tmp_path, "settle", outcomes=outcomes, now=at(seconds=seconds))
-            (finding,) = findings_of(settled, "notice.queue")
+            (finding,) = findings_of(settled, "notice.delivery")
             assert finding["status"] == "warning"
             assert "tried again from" in finding["message"]
         seconds += 300
@@ -139,7 +139,7 @@ def test_what_nobody_takes_is_given_up_and_critical_once(tmp_path: Path) -> None
     keep(tmp_path, "claim", notices=[notice()])
     keep(tmp_path, "settle", outcomes=[outcome("mail"), outcome("chat", reason="it is away")])
     result = keep(tmp_path, "claim", now=at(24))
-    (finding,) = findings_of(result, "notice.queue")
+    (finding,) = findings_of(result, "notice.delivery")
     assert finding["status"] == "critical"
     assert "Subject of n1" in finding["message"]
     assert "it is away" in finding["message"]
@@ -166,7 +166,7 @@ def test_a_later_notice_takes_the_place_of_one_that_waits(tmp_path: Path) -> Non
 def test_a_notice_of_a_run_is_queued_for_the_channels_that_missed_it(tmp_path: Path) -> None:
     queued = notice(channels=["chat"], delivered=["mail"], reasons={"chat": "it is away"}, event="finish")
     result = keep(tmp_path, "add", notices=[queued])
-    (finding,) = findings_of(result, "notice.queue")
+    (finding,) = findings_of(result, "notice.delivery")
     assert finding["status"] == "warning"
     assert "it is away" in finding["message"]
     assert due(keep(tmp_path, "claim", now=at(seconds=59))) == {}

@@ -67,7 +67,7 @@ def _claim(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mode
     for entry in _in_order(ledger):
         given_up = waiting.give_up(entry, now=now, terms=terms)
         findings += given_up
-        actions += [_action("give_up", finding.subject, check_mode) for finding in given_up]
+        actions += [_action("give_up", f"{entry['identity']} {one.subject}", check_mode) for one in given_up]
         channels = waiting.lend(entry, now=now, terms=terms)
         if given_up or channels:
             _write(ledger, entry, check_mode)
@@ -88,15 +88,16 @@ def _settle(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mod
         entry = ledger.entries.get(identity)
         if entry is None:
             continue
+        again = []
         for outcome in outcomes:
             name = str(outcome["channel"])
             waiting.settle(entry, name, outcome, now=now, terms=terms)
             channel = entry["channels"].get(name, {})
             if channel.get("state") == "waiting" and outcome.get("tried") is not False:
-                findings.append(_tried_again(entry, name, channel))
+                again.append((name, channel))
         given_up = waiting.give_up(entry, now=now, terms=terms)
         gone = {finding.subject for finding in given_up}
-        findings = [*(one for one in findings if one.subject not in gone), *given_up]
+        findings += [*(_tried_again(entry, name, channel) for name, channel in again if name not in gone), *given_up]
         _write(ledger, entry, check_mode)
         actions.append(_action("settle", identity, check_mode))
     return Outcome(findings=findings, actions=actions, details=_details())
@@ -142,7 +143,7 @@ def _acknowledge(ledger: Ledger, options: Row, now: datetime, _terms: Terms, che
     for other in list(ledger.entries.values()):
         if _cause(other) == identity:
             actions += _drop(ledger, other["identity"], f"{by} is on it", now, check_mode)
-    finding = Finding(CHECK, identity, "ok", f"{by} is on it: '{entry['subject']}'.")
+    finding = Finding("notice.answer", identity, "ok", f"{by} is on it: '{entry['subject']}'.")
     return Outcome(findings=[finding], actions=actions, details=_details())
 
 
@@ -198,7 +199,7 @@ def _tried_again(entry: Entry, name: str, channel: Row) -> Finding:
         f"The channel {name} did not take the notice '{entry['subject']}' ({reason}). "
         f"It is kept, and tried again from {channel['next']}: mend the channel."
     )
-    return Finding(CHECK, f"{entry['identity']} {name}", "warning", clean(message)[:1000])
+    return Finding(CHECK, name, "warning", clean(message)[:1000], evidence={"notice": entry["identity"]})
 
 
 def _action(verb: str, target: str, check_mode: bool, **more: Any) -> Action:

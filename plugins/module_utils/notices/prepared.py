@@ -103,7 +103,7 @@ def _findings(prepared: Sequence[Mapping[str, Any]], deliveries: Sequence[Delive
                 f"The notice '{given['subject']}' could not be kept on the records host, so nobody else will be told "
                 "where it is not answered: see to it yourself that somebody is on it."
             )
-            findings.append(Finding("notice.queue", str(given["identity"]), "warning", clean(message)[:1000]))
+            findings.append(Finding("notice.escalation", str(given["identity"]), "warning", clean(message)[:1000]))
     return findings
 
 

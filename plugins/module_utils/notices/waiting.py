@@ -21,7 +21,7 @@ from ..errors import MaintenanceError
 from ..findings import Finding
 from ..report.humanise import clean, count
 
-CHECK = "notice.queue"
+CHECK = "notice.delivery"
 SCHEMA = 1
 STATES = ("waiting", "delivered", "given_up", "dropped")
 TOLD = ("identity", "event", "outcome", "subject", "body", "data", "to")
@@ -136,7 +136,7 @@ def give_up(entry: Entry, *, now: datetime, terms: Terms) -> list[Finding]:
         findings.append(
             Finding(
                 CHECK,
-                f"{entry['identity']} {name}",
+                name,
                 "critical",
                 clean(
                     f"The notice '{entry['subject']}' was given up: the channel {name} did not take it "
@@ -144,6 +144,7 @@ def give_up(entry: Entry, *, now: datetime, terms: Terms) -> list[Finding]:
                 )[:1000],
                 value=channel["attempts"],
                 unit="count",
+                evidence={"notice": entry["identity"]},
             )
         )
     return findings

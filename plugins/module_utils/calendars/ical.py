@@ -60,7 +60,9 @@ def export(options: Mapping[str, Any], *, check_mode: bool) -> Outcome:
     """
     require(_icalendar, "icalendar", package="python3-icalendar")
     if not options["system"]:
-        raise MaintenanceError("The option system is empty: give the platform's name, which is part of every event's UID.")
+        raise MaintenanceError(
+            "The option system is empty: give the platform's name, which is part of every event's UID."
+        )
     tasks = read_tasks(options["tasks"], time_zone=options["time_zone"])
     chosen = [task for task in tasks if _wanted(task, options)]
     windows = parse_windows(options["windows"], time_zone=options["time_zone"])

@@ -78,7 +78,7 @@ def render(lines: Sequence[Line], *, zone: ZoneInfo, width: int) -> list[str]:
     if not lines:
         return ["The calendar has no task here."]
     cells = [_cells(line, zone=zone) for line in lines]
-    widths = [min(most, max(len(row[column]) for row in [HEAD, *cells])) for column, most in enumerate(WIDEST)]
+    widths = _widths([HEAD, *cells], width=width)
     table = list(_row(HEAD, widths))
     for line, row in zip(lines, cells):
         table.extend(_row(row, widths))
@@ -88,6 +88,15 @@ def render(lines: Sequence[Line], *, zone: ZoneInfo, width: int) -> list[str]:
             )
         )
     return [*table, "", f"Times are those of {zone}."]
+
+
+def _widths(rows: Sequence[Sequence[str]], *, width: int) -> list[int]:
+    """As wide as what is in them, less where the line has no room for all; names and owners give way."""
+    widths = [min(most, max(len(row[column]) for row in rows)) for column, most in enumerate(WIDEST)]
+    for column, least in ((HEAD.index("TASK"), 16), (HEAD.index("OWNER"), 8), (HEAD.index("CADENCE"), 8)):
+        too_much = sum(widths) + len(GAP) * (len(widths) - 1) - width
+        widths[column] = min(widths[column], max(least, widths[column] - max(0, too_much)))
+    return widths
 
 
 def _cells(line: Line, *, zone: ZoneInfo) -> tuple[str, ...]:

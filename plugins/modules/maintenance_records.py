@@ -229,6 +229,7 @@ findings:
   description:
     - With O(state=check), V(records.documentation) for every emergency that waits for its documentation or was
       documented lately, V(records.unfinished) for every run without an end, and V(records.index).
+    - V(records.index) is V(unknown) where there is no folder of runs yet.
     - V(records.index) with other states as well, where the index does not know every run; V(records.search), where
       findings could not be searched.
   returned: always

@@ -368,7 +368,16 @@ def test_a_search_says_what_it_could_not_look_through(year: Host) -> None:
 
 
 def test_without_records_a_search_says_so(tmp_path: Path) -> None:
-    assert "There is no folder" in Host(tmp_path).call("search")["msg"]
+    for state in ("search", "reindex"):
+        assert "There is no folder" in Host(tmp_path).call(state)["msg"]
+
+
+@pytest.mark.parametrize("state", ["check", "evidence", "prune", "file"])
+def test_the_first_run_of_a_system_does_not_fail_for_its_records(tmp_path: Path, state: str) -> None:
+    result = Host(tmp_path).call(state)
+    (found,) = findings_of(result, "records.index", status="unknown")
+    assert "when the first run is delivered" in found["message"]
+    assert (result["changed"], list(tmp_path.iterdir())) == (False, [])
 
 
 def test_the_evidence_for_a_calendar(year: Host) -> None:

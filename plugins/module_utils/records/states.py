@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
@@ -24,7 +25,7 @@ from .query import KEYS, OUTCOMES, WORK_CLASSES, Query, bound_of, make_query, pa
 from .reindex import reindex
 from .search import search
 from .show import show
-from .store import Store
+from .store import Store, of_no_records
 
 BACKUP_CHECKS = ["backup.*", "restore.*"]
 BACKUP_PROCEDURES = ["backups"]
@@ -85,12 +86,23 @@ REQUIRED_IF = [
 ]
 MUTUALLY_EXCLUSIVE = [("documentation", "src")]
 
+# What these states say on a host that no run was delivered to yet. The first run of a system must not fail for it.
+_WITHOUT_RECORDS: dict[str, dict[str, Any]] = {
+    "file": {"runs": 0},
+    "evidence": {"evidence": []},
+    "check": {"runs": 0, "unfinished": [], "late": []},
+    "prune": {"runs": [], "documents": []},
+}
+
 Options = Mapping[str, Any]
 
 
 def work(options: Options, *, check_mode: bool) -> Outcome:
     """Does what the state asks for. Raises MaintenanceError."""
-    return _WORK[options["state"]](options, _store(options), check_mode)
+    state, store = options["state"], _store(options)
+    if not os.path.exists(store.directory) and state in _WITHOUT_RECORDS and not options["run"]:
+        return Outcome(findings=[of_no_records(store)], details=copy.deepcopy(_WITHOUT_RECORDS[state]))
+    return _WORK[state](options, store, check_mode)
 
 
 def _store(options: Options) -> Store:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import MaintenanceError
 from ..files import names_in
+from ..findings import Finding
 
 RECORD = "record.json"
 FINDINGS = "findings.jsonl"
@@ -101,6 +102,17 @@ def cannot_write(path: object, error: OSError) -> MaintenanceError:
     return MaintenanceError(
         f"The records at {path} cannot be written ({error.strerror or error}): "
         "give this account access or make room, then do it again."
+    )
+
+
+def of_no_records(store: Store) -> Finding:
+    """That there is nothing to look at, on a host that is new."""
+    return Finding(
+        check="records.index",
+        subject=store.directory,
+        status="unknown",
+        message=f"There is no folder {store.directory}: it is made when the first run is delivered. Where runs were "
+        "delivered, look for what became of it, or name the right folder.",
     )
 
 

@@ -86,7 +86,7 @@ PLAYS: dict[str, tuple[Play, ...]] = {
         Play(
             "monthly",
             "2027-01-02T06:30:00-03:00",
-            refused="Tuesday 5 January 2027 01:00 UTC (Monday 4 January 2027 22:00 America/Sao_Paulo)",
+            refused="Tuesday 5 January 2027 01:00 UTC, Monday 4 January 2027 22:00 America/Sao_Paulo",
         ),
         # Saturday at five still belongs to Friday night.
         Play("monthly", "2027-01-02T05:00:00-03:00", window="weekday nights"),
@@ -108,7 +108,7 @@ PLAYS: dict[str, tuple[Play, ...]] = {
     ),
     "hysio": (
         Play(
-            "weekly", "2026-12-26T12:00:00+01:00", refused="Sunday 27 December 2026 01:00 UTC (02:00 Europe/Amsterdam)"
+            "weekly", "2026-12-26T12:00:00+01:00", refused="Sunday 27 December 2026 01:00 UTC, 02:00 Europe/Amsterdam"
         ),
         Play("weekly", "2026-12-27T02:30:00+01:00", window="primary"),
         Play("quarterly", "2027-01-03T00:30:00+01:00", window="extended"),

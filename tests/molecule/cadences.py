@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -220,6 +221,8 @@ def expected(system: str, cadence: str) -> dict[str, tuple[str, set[str]]]:
 
 def playing(scenario: Scenario, receiver: webhook.Receiver) -> dict[tuple[str, Play], Done]:
     """Plays everything, the lanes side by side."""
+    # Of an earlier test.
+    shutil.rmtree(scenario.runs, ignore_errors=True)
     with ThreadPoolExecutor(len(LANES)) as pool:
         lanes = [pool.submit(_lane, scenario, receiver, lane) for lane in LANES]
         return {key: done for lane in lanes for key, done in lane.result().items()}

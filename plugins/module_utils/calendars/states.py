@@ -51,7 +51,7 @@ class Standing:
     occurrence: the latest one that has begun. missed_from: the first of those in a row that nobody did.
     deadline: when that one is, or became, overdue. following: the next occurrence.
     proof: what shows that the latest one, or the last that was done at all, was done.
-    failed: what shows that doing the latest one failed, everywhere or on a host.
+    failed: what shows that doing one of those that are open failed, or the latest one on a host.
     """
 
     task: Task
@@ -112,7 +112,7 @@ def _stand(task: Task, known: Known, *, now: datetime) -> Standing:
         state=_open_state(task, known, covered=covered, late=late),
         missed_from=missed_from,
         deadline=deadline,
-        failed=_failed(proofs, latest=latest),
+        failed=_failed(proofs, since=missed_from),
         late=late,
     )
 
@@ -136,8 +136,8 @@ def _open_state(task: Task, known: Known, *, covered: bool, late: bool) -> str:
     return OVERDUE if late else DUE
 
 
-def _failed(proofs: Iterable[Proof], *, latest: datetime) -> Optional[Proof]:
-    failures = (proof for proof in proofs if proof.outcome == "failed" and proof.occurrence == latest)
+def _failed(proofs: Iterable[Proof], *, since: datetime) -> Optional[Proof]:
+    failures = (proof for proof in proofs if proof.outcome == "failed" and (proof.occurrence or proof.at) >= since)
     return max(failures, key=_order, default=None)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.careops.maintenance.plugins.module_utils.calendars.ledger import TOLD, path_of
+from ansible_collections.careops.maintenance.plugins.module_utils.calendars.ledger import TOLD, appending, path_of
 from ansible_collections.careops.maintenance.plugins.module_utils.calendars.signing import (
     Request,
     list_sign_offs,
@@ -161,6 +161,26 @@ def test_two_at_once_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     assert sorted((row["task"], row["by"]) for row in rows) == sorted(
         (f"task-{number}", person) for number in range(20) for person in "AB"
     )
+
+
+def _sign_and_tell(root: str, begun: Any) -> None:
+    begun.set()
+    signed(Path(root))
+
+
+def test_who_writes_second_sees_what_the_first_wrote(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    begun = context.Event()
+    with appending(path_of(str(tmp_path))) as held:
+        second = context.Process(target=_sign_and_tell, args=(str(tmp_path), begun))
+        second.start()
+        assert begun.wait(60)
+        # Time for it to be at the lock; without one, it would have written by then.
+        second.join(0.5)
+        row = {"kind": "signed", "task": "agreements", "occurrence": SLOT, "by": "M. Berger", "at": SLOT}
+        held.append({**row, "evidence": "minutes.pdf", "outcome": "done"})
+    second.join(60)
+    assert len(lines(tmp_path)) == 1
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

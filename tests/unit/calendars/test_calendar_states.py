@@ -174,6 +174,12 @@ def test_a_failed_run_is_told() -> None:
     outcome = judged(WEEKLY, now="2026-11-27T07:00Z", evidence=[ran("2026-11-13T08:00Z"), failed])
     assert "On db, the run run-bad failed to do it." in outcome.findings[0].message
     assert outcome.details["tasks"][0]["failed"]["by"] == "run-bad"
+    # Still told when the next slot is due; not any more once it was done.
+    outcome = judged(WEEKLY, now="2026-11-27T12:00Z", evidence=[ran("2026-11-13T08:00Z"), failed])
+    assert outcome.details["tasks"][0]["failed"]["by"] == "run-bad"
+    for later in ("2026-11-27T12:00Z", "2026-12-04T12:00Z"):
+        outcome = judged(WEEKLY, now=later, evidence=[ran("2026-11-27T08:00Z"), failed])
+        assert "failed" not in outcome.details["tasks"][0]
     # One host is enough, and the other is told of.
     good = ran("2026-11-20T08:00Z", run_id="run-bad", host="db2")
     outcome = judged(WEEKLY, now="2026-11-27T07:00Z", evidence=[good, failed])

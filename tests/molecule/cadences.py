@@ -104,8 +104,8 @@ PLAYS: dict[str, tuple[Play, ...]] = {
         Play("monthly", "2027-01-03T02:30:00Z", window="primary"),
         Play("quarterly", "2027-01-03T03:30:00Z", window="primary"),
         Play("daily", "2027-01-03T09:05:00Z"),
-        Play("every_5_minutes", "2027-01-03T19:57:00Z"),
-        Play("annual", "2027-01-03T20:00:00Z", since="2027-01-03T00:00"),
+        Play("every_5_minutes", "2027-01-03T20:00:30Z"),
+        Play("annual", "2027-01-03T20:02:00Z", since="2027-01-03T00:00"),
     ),
     "hysio": (
         Play(
@@ -116,8 +116,8 @@ PLAYS: dict[str, tuple[Play, ...]] = {
         # Both windows are open then: the one that allows more counts.
         Play("monthly", "2027-01-03T02:30:00+01:00", window="extended"),
         Play("daily", "2027-01-03T06:45:00+01:00"),
-        Play("every_5_minutes", "2027-01-04T07:28:00+01:00"),
-        Play("annual", "2027-01-04T07:30:00+01:00", since="2027-01-03T00:00"),
+        Play("every_5_minutes", "2027-01-04T07:30:30+01:00"),
+        Play("annual", "2027-01-04T07:32:00+01:00", since="2027-01-03T00:00"),
     ),
     "trusted_login": (
         Play("monthly", "2027-01-03T22:15:00Z", refused="test_evidence", variables={"run_open_ticket": "CHG-1"}),
@@ -137,8 +137,8 @@ PLAYS: dict[str, tuple[Play, ...]] = {
         Play("quarterly", "2026-12-27T02:15:00Z", refused="Sunday 21 February 2027 02:00 UTC"),
         Play("monthly", "2026-12-27T02:30:00Z", window="monthly"),
         Play("daily", "2026-12-27T06:30:00Z"),
-        Play("every_15_minutes", "2026-12-27T06:50:00Z"),
-        Play("annual", "2026-12-27T06:55:00Z", since="2026-12-27T00:00"),
+        Play("every_15_minutes", "2026-12-27T06:56:00Z"),
+        Play("annual", "2026-12-27T06:58:00Z", since="2026-12-27T00:00"),
     ),
 }
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.calendars.tasks import Task, read_tasks
+from tests.lab.modules import ROOT
 from tests.unit.inventories import systems
 
 FROM = datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC"))
@@ -275,7 +276,7 @@ def test_automated_work_names_a_procedure(system: str) -> None:
             assert task.procedure == ""
         elif task.procedure not in systems.FUTURE:
             assert task.procedure in systems.ROLES, task.name
-            assert (systems.ROOT / "roles" / task.procedure / "tasks" / f"{task.entry}.yml").exists(), task.name
+            assert (ROOT / "roles" / task.procedure / "tasks" / f"{task.entry}.yml").exists(), task.name
             assert systems.hosts(system, task.procedure), f"{task.name}: no host has the procedure {task.procedure}"
 
 

@@ -20,6 +20,7 @@ from ansible_collections.careops.maintenance.plugins.module_utils.windows.policy
     parse_windows,
 )
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.times import parse_duration
+from tests.lab.modules import ROOT
 from tests.unit.inventories import systems
 
 KINDS = {"critical_update", "security_patch", "recovery"}
@@ -234,7 +235,7 @@ def test_no_secret_is_in_the_inventory(system: str) -> None:
 @pytest.mark.parametrize("system", systems.SYSTEMS)
 def test_every_variable_is_read_by_somebody(system: str) -> None:
     shared = {name for name in systems.names(system) if name.startswith("policy_")}
-    roles = "".join(path.read_text() for path in (systems.ROOT / "roles").glob("*/defaults/main.yml"))
+    roles = "".join(path.read_text() for path in (ROOT / "roles").glob("*/defaults/main.yml"))
     ansible = {name for name in systems.names(system) if name.startswith(("ansible_", "inventory_", "group_names"))}
     assert systems.names(system) - shared - ansible - systems.inputs() == set()
     assert {name for name in shared if name not in roles} == set()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -115,19 +115,18 @@ def _timer(entry: Mapping[str, Any], *, time_zone: str, run: Runner) -> Timer:
         lines = on_calendar(slots.recurrence, what=what)
     else:
         lines = [f"{entry['on_calendar'].strip()} {zone}"]
-    for line in lines:
-        _require_readable(line, run=run, what=what)
+    _require_readable(lines, run=run, what=what)
     delay = read_length(entry["delay"], what=f"{what}: its delay") if entry.get("delay") else timedelta(0)
     arguments = tuple(entry.get("arguments") or ())
     return Timer(name=name, playbook=entry["playbook"], lines=tuple(lines), arguments=arguments, delay=delay)
 
 
-def _require_readable(line: str, *, run: Runner, what: str) -> None:
-    done = run(["systemd-analyze", "calendar", line], timeout=20)
+def _require_readable(lines: Sequence[str], *, run: Runner, what: str) -> None:
+    done = run(["systemd-analyze", "calendar", "--", *lines], timeout=20)
     if done.returncode != 0:
         said = " ".join(done.stderr.split()) or "it gave no reason"
         raise MaintenanceError(
-            f"{what}: systemd of this host does not understand {line!r} ({said}): give another time."
+            f"{what}: systemd of this host does not understand {' and '.join(lines[:2])} ({said}): give another time."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -166,9 +167,10 @@ def test_clock_changes_are_those_of_the_zone(zone: str) -> None:
             # Section 3.6.5: an onset is in the local time before it.
             onsets += [(start - part["tzoffsetfrom"].td, part["tzoffsetto"].td) for start in starts]
     onsets.sort()
+    starts_only = [onset for onset, _offset in onsets]
     moment = datetime(2025, 1, 1, 0, 30, tzinfo=UTC)
     while moment < datetime(2033, 1, 1, tzinfo=UTC):
-        holds = [offset for onset, offset in onsets if onset <= moment.replace(tzinfo=None)][-1]
+        _onset, holds = onsets[bisect.bisect_right(starts_only, moment.replace(tzinfo=None)) - 1]
         assert moment.astimezone(ZoneInfo(zone)).utcoffset() == holds, moment
         moment += timedelta(hours=1)
 

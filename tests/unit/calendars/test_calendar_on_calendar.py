@@ -104,19 +104,16 @@ def test_what_systemd_cannot_say_is_refused(rule: str, words: str) -> None:
 
 def elapses(said: list[str], *, after: datetime, times: int) -> list[datetime]:
     """When systemd would start the timer."""
-    found: set[datetime] = set()
-    for line in said:
-        done = subprocess.run(
-            ["systemd-analyze", "calendar", f"--iterations={times}", f"--base-time=@{int(after.timestamp())}", line],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"TZ": "UTC", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
-        )
-        assert done.returncode == 0, (line, done.stderr)
-        moments = re.findall(r"(?:Next elapse|Iter\. #\d+|\(in UTC\)): \w{3} ([\d-]+ [\d:]+) UTC", done.stdout)
-        found |= {datetime.strptime(moment, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) for moment in moments}
-    return sorted(found)
+    done = subprocess.run(
+        ["systemd-analyze", "calendar", f"--iterations={times}", f"--base-time=@{int(after.timestamp())}", *said],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"TZ": "UTC", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+    )
+    assert done.returncode == 0, (said, done.stderr)
+    moments = re.findall(r"(?:Next elapse|Iter\. #\d+): \w{3} ([\d-]+ [\d:]+) UTC", done.stdout)
+    return sorted({datetime.strptime(moment, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) for moment in moments})
 
 
 def compared(rule: str, start: str, zone: str, *, after: datetime, times: int) -> None:

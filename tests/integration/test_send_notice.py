@@ -263,6 +263,18 @@ def test_recipients_that_the_server_refuses_are_named(box: mail.Mailbox, run_dir
     assert "refused every recipient: 550" in told(result, "operations")[1]
 
 
+def test_a_recipient_that_is_put_off_gets_it_later_and_the_others_once(box: mail.Mailbox, run_directory: str) -> None:
+    both = ["operations@clinic.example", "slow@clinic.example"]
+    box.later[:] = both[1:]
+    result = send([box.options(recipients=both)], path=run_directory)
+    assert told(result, "operations")[0] == "ok"
+    assert box.recipients == [both[:1], both[1:]]
+    box.later[:] = both[1:]
+    result = send([box.options(recipients=both)], path=run_directory, attempts=1)
+    assert "put off slow@clinic.example" in told(result, "operations")[1]
+    assert result["details"]["queue"][0]["left"] == {"operations": both[1:]}
+
+
 @pytest.mark.parametrize(("encryption", "implicit"), [("starttls", False), ("tls", True)])
 def test_mail_goes_encrypted_and_with_a_password(
     certificate: Path, run_directory: str, tmp_path: Path, encryption: str, implicit: bool

@@ -24,7 +24,8 @@ PASSWORD = "mail-Secret-91"
 class Mailbox:
     """The server, what it received, and how it is to behave.
 
-    answers: replies to MAIL, one for each that comes, then the usual; refused: recipients it does not take.
+    answers: replies to MAIL, one for each that comes, then the usual; refused: recipients it does not take;
+    later: those that it puts off once each.
     """
 
     port: int
@@ -32,6 +33,7 @@ class Mailbox:
     recipients: list[list[str]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
+    later: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
 
@@ -58,6 +60,9 @@ class Mailbox:
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         if address in self.refused:
             return "550 5.1.1 no such mailbox"
+        if address in self.later:
+            self.later.remove(address)
+            return "450 4.2.0 greylisted"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +11,12 @@ import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.notices import delivery
 from ansible_collections.careops.maintenance.plugins.module_utils.notices.channel import DeliveryError, Notice, masked
-from ansible_collections.careops.maintenance.plugins.module_utils.notices.delivery import Delivery, Patience, deliver
+from ansible_collections.careops.maintenance.plugins.module_utils.notices.delivery import (
+    Delivery,
+    Patience,
+    deliver,
+    deliver_all,
+)
 
 NOTICE = Notice(identity="r1.finish", event="finish", outcome="ok", subject="s", body="b")
 QUICK = Patience(timeout=1, attempts=3, pause=1, deadline=60)
@@ -99,6 +105,24 @@ def test_a_channel_that_hangs_holds_nobody() -> None:
         "dead": "it did not end within 0.3 seconds",
         "live": "",
     }
+
+
+def test_a_channel_that_hangs_holds_only_its_own_notices_and_those_behind_are_no_attempt() -> None:
+    release = threading.Event()
+
+    def hang() -> str:
+        release.wait(30)
+        return ""
+
+    dead, live = Scripted(hang), Scripted()
+    notices = [dataclasses.replace(NOTICE, identity=name) for name in ("n1", "n2", "n3")]
+    jobs = {"dead": notices, "live": notices}
+    results = deliver_all({"dead": dead, "live": live}, jobs, patience=Patience(deadline=0.3))
+    release.set()
+    assert [(one.name, one.identity, bool(one.fault), one.tried) for one in results] == [
+        *(("dead", "n1", True, True), ("dead", "n2", True, False), ("dead", "n3", True, False)),
+        *(("live", "n1", False, True), ("live", "n2", False, True), ("live", "n3", False, True)),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,13 @@ options:
     description: Hours after which it is critical.
     type: float
     default: 72
+  repeat_hours:
+    description:
+      - With O(state=file), how often people are told again of trouble that goes on.
+      - A run of class V(observe) that saw what the one before it saw (RV(details.repeats)) is news once in that many
+        hours, counted from 1970 in UTC. Every time with V(0).
+    type: float
+    default: 24
   keep_days:
     description:
       - Days that the record of a run is kept. Six years is what 45 CFR 164.316(b)(2)(i) asks for.
@@ -290,6 +297,10 @@ details:
       returned: with O(state=file)
       type: str
       sample: attention
+    repeats:
+      description: Whether it only looked, and saw the same trouble as the run of its cadence before it.
+      returned: with O(state=file) and O(run)
+      type: bool
     documents:
       description: The documents that were made of the run; with O(state=prune) those that went.
       returned: with O(state=file) and O(state=prune)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab import webhook
 from tests.lab.modules import findings_of, run_module
 from tests.lab.runs import Platform, ended, wait_until
 
@@ -52,6 +53,18 @@ def test_a_run_is_in_the_audit_log_once_and_its_head_is_anchored(platform: Platf
     assert len([line for line in index if run_id in line]) == 1
     before = json.loads((platform.delivered / run_id / "before.json").read_text())
     assert (before["id"], before["system"], before["cadence"]) == (run_id, "toy", "toy")
+
+
+def test_of_trouble_that_goes_on_people_are_told_once_a_day(platform: Platform) -> None:
+    with webhook.receiver() as receiver:
+        platform.variables["notify_channels"] = [receiver.options()]
+        told = []
+        for moment in ("2026-03-01T02:00:00Z", "2026-03-01T02:05:00Z", "2026-03-02T02:05:00Z"):
+            platform.variables["run_open_now"] = moment
+            assert platform.run("quiet", work_class="observe").status == 0
+            told.append(len(receiver.posts))
+    # That its time was given by hand is what needs attention here.
+    assert told == [1, 1, 2]
 
 
 def test_a_refused_run_is_in_the_security_log(platform: Platform) -> None:

@@ -67,7 +67,7 @@ def document(
             name = next_name(folder)
             write_atomic(os.path.join(folder, name), compose(head, content).encode("utf-8", "replace"), mode=MODE)
             actions.append(_attach(folder, name, outcome="done"))
-    indexed = file_run(store, run_id, areas=areas, check_mode=False) if filed else Outcome()
+    indexed = file_run(store, run_id, areas=areas, repeat_hours=0, check_mode=False) if filed else Outcome()
     return Outcome(
         findings=indexed.findings,
         actions=[*actions, *indexed.actions],

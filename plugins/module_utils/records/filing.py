@@ -18,6 +18,7 @@ from ..report.humanise import count
 from .attached import attached
 from .derive import Area, as_json, as_text, derive
 from .index import Index, append_lines, line_of, read_index, summarise
+from .repeats import repeats
 from .store import (
     BEFORE,
     FINDINGS,
@@ -57,15 +58,18 @@ def file_missing(store: Store, *, areas: Sequence[Area], check_mode: bool) -> Ou
     return Outcome(findings=findings, actions=actions, details={"runs": len(index.lines)})
 
 
-def file_run(store: Store, run_id: str, *, areas: Sequence[Area], check_mode: bool) -> Outcome:
+def file_run(store: Store, run_id: str, *, areas: Sequence[Area], repeat_hours: float, check_mode: bool) -> Outcome:
     """Files that run, and runs that an interrupted filing left behind. A second time changes nothing.
 
+    repeat_hours: how often people are told of trouble that goes on.
     Raises MaintenanceError where the record is missing or cannot be read.
     """
     read_record(store, run_id)
     if check_mode:
-        row, actions = _filed(store, run_id, read_index(store.index), areas=areas, check_mode=True)
-        return Outcome(actions=actions, details=_details(store, row))
+        index = read_index(store.index)
+        row, actions = _filed(store, run_id, index, areas=areas, check_mode=True)
+        said = repeats(row, index, hours=repeat_hours)
+        return Outcome(actions=actions, details={**_details(store, row), "repeats": said})
     with writing(store):
         index = read_index(store.index)
         row, actions = _filed(store, run_id, index, areas=areas, check_mode=False)
@@ -75,7 +79,8 @@ def file_run(store: Store, run_id: str, *, areas: Sequence[Area], check_mode: bo
             findings.extend(_mend(store, name, index, areas=areas, actions=actions))
     if len(missing) > MENDED_AT_ONCE:
         findings.append(of_missing(missing[MENDED_AT_ONCE:]))
-    return Outcome(findings=findings, actions=actions, details=_details(store, row))
+    said = repeats(row, index, hours=repeat_hours)
+    return Outcome(findings=findings, actions=actions, details={**_details(store, row), "repeats": said})
 
 
 def _mend(

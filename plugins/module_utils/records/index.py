@@ -8,6 +8,7 @@ The folders are the truth. What the index lost is found by their names, and made
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -166,6 +167,7 @@ def summarise(
     row["sentence"] = text(verdict, "sentence")
     row["interrupted"] = bool(record.get("interrupted"))
     row["counts"] = part(part(record, "summary"), "counts")
+    row["trouble"] = _trouble(rows(record, "attention"))
     row["changed"] = sum(action.get("changed") is True for action in rows(record, "actions"))
     row["hosts"] = _by_state((text(host, "state"), text(host, "name")) for host in rows(record, "hosts"))
     row["procedures"] = _procedures(record)
@@ -176,6 +178,12 @@ def summarise(
     row["documentation"] = list(documentation)
     row["documents"] = list(documents)
     return row
+
+
+def _trouble(attention: Sequence[Row]) -> str:
+    """A digest of what needs attention, the same where the same does; empty where nothing needs any."""
+    kinds = sorted({tuple(text(row, key) for key in ("host", "check", "subject", "status")) for row in attention})
+    return hashlib.sha256(json.dumps(kinds).encode()).hexdigest()[:16] if kinds else ""
 
 
 def moment_of(run_id: str, run: Mapping[str, Any]) -> str:

@@ -72,6 +72,7 @@ ARGUMENTS: dict[str, Any] = {
     "documentation_hours": {"type": "float", "default": 24},
     "unfinished_warning_hours": {"type": "float", "default": 24},
     "unfinished_critical_hours": {"type": "float", "default": 72},
+    "repeat_hours": {"type": "float", "default": 24},
     "keep_days": {"type": "float", "default": 2192},
     "keep_observe_days": {"type": "float", "default": 400},
     "keep_backup_verification_days": {"type": "float", "default": 2192},
@@ -142,7 +143,13 @@ def _begin(options: Options, store: Store, check_mode: bool) -> Outcome:
 def _file(options: Options, store: Store, check_mode: bool) -> Outcome:
     if not options["run"]:
         return file_missing(store, areas=_areas(options, store), check_mode=check_mode)
-    return file_run(store, options["run"], areas=_areas(options, store), check_mode=check_mode)
+    return file_run(
+        store,
+        options["run"],
+        areas=_areas(options, store),
+        repeat_hours=options["repeat_hours"],
+        check_mode=check_mode,
+    )
 
 
 def _search(options: Options, store: Store, _check_mode: bool) -> Outcome:

@@ -146,7 +146,7 @@ def test_a_dead_channel_gets_its_notice_later_and_the_others_do_not_get_it_twice
 def test_a_channel_that_stays_dead_is_given_up_and_that_is_no_quiet_end(estate: Estate) -> None:
     gone = {"name": "chat", "kind": "webhook", "url": f"http://127.0.0.1:{free_port()}{webhook.SECRET_PATH}"}
     channels = [estate.box.options(username=mail.USER, password=mail.PASSWORD), gone]
-    escalation = {"policy_escalation": []}
+    escalation: dict[str, Any] = {"policy_escalation": []}
     assert estate.run(-71, policy_channels=channels, **escalation).code == 0
     assert estate.run(-60, policy_channels=channels, **escalation).code == 0
     done = estate.run(-46, policy_channels=channels, **escalation)

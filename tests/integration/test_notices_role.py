@@ -94,7 +94,7 @@ def test_the_words_of_the_house_and_a_template_that_is_broken(controller: Contro
     own.mkdir()
     (own / "start.j2").write_text("Onderhoud van {{ run.system }} begint\n\nWij beginnen nu.\n{{ note }}\n")
     (own / "approval.j2").write_text("Approved\n\nBy {{ approval.by }}\nfor {{ approval.nobody_knows }}\n")
-    common = {"notify_channels": [box.options()], "notify_templates": str(own)}
+    common: dict[str, Any] = {"notify_channels": [box.options()], "notify_templates": str(own)}
     run(controller, notify_event="start", **common)
     output = run(controller, notify_event="approval", **common)
     assert "notice.template" in output.output
@@ -112,7 +112,7 @@ def test_the_words_of_the_house_and_a_template_that_is_broken(controller: Contro
 
 def test_a_silence_comes_and_goes_with_the_run(controller: Controller) -> None:
     with alertmanager.server() as alerts:
-        settings = {
+        settings: dict[str, Any] = {
             "notify_silence_url": alerts.url,
             "notify_silence_run_id": "r1",
             "notify_silence_matchers": [{"name": "system", "value": "clinic"}],
@@ -129,7 +129,7 @@ def test_a_silence_comes_and_goes_with_the_run(controller: Controller) -> None:
 @pytest.mark.parametrize("entry", ["silence", "unsilence"])
 def test_trouble_with_alertmanager_ends_nothing(controller: Controller, entry: str) -> None:
     assert "notice.silence" not in run(controller, entry=entry).output
-    away = {"notify_silence_url": f"http://127.0.0.1:{free_port()}", "notify_silence_run_id": "r1"}
+    away: dict[str, Any] = {"notify_silence_url": f"http://127.0.0.1:{free_port()}", "notify_silence_run_id": "r1"}
     output = run(controller, entry=entry, notify_silence_matchers=[{"name": "a", "value": "b"}], **away)
     assert "notice.silence" in output.output
     # Even where the policy is wrong.

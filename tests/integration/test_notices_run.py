@@ -110,7 +110,7 @@ def test_a_run_holds_its_alerts_back_and_shows_no_secret(alerts: alertmanager.Al
         playbook = ROOT / "playbooks" / "notices.yml"
         later = ended(platform.playbook(playbook, arguments=("-vvvv", "-e", f"notices_now={soon}")))
         assert later.status == 0, later.output
-        assert [text for _number, text in gateway.sent] == ["toy, toy: maintenance begins", "toy, toy: OK"]
+        assert [text for _number, text in gateway.sent] == ["toy, toy: maintenance begins", "toy, toy: Needs attention"]
         ledger = run_module("notice_ledger", {"root": str(platform.kept), "state": "list"})["details"]["notices"]
         assert {one["event"] for one in ledger} == {"start", "finish"}
 

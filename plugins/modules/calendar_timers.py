@@ -14,7 +14,7 @@ author:
   - careops contributors (@careops)
 description:
   - Translates recurrence rules to calendar events of systemd, and composes a service and a timer for each playbook.
-  - Only looks. The role C(careops.maintenance.calendar) installs what this plans.
+  - Changes nothing. The role C(careops.maintenance.calendar) installs what this plans, on whichever host.
   - What systemd cannot say is refused, not approximated. Where a clock change leaves a time out, the timer gets a line
     for that day, since systemd alone would skip it; what recurs by minutes or hours is said in UTC, since systemd alone
     would pause for an hour when clocks go back.
@@ -88,16 +88,11 @@ options:
     description: Environment variables. Everybody can read them, so they hold no secrets.
     type: dict
     default: {}
-  unit_directory:
-    description: Where the units are.
-    type: path
-    default: /etc/systemd/system
 extends_documentation_fragment:
   - careops.maintenance.contract
   - careops.maintenance.attributes.observes
 requirements:
   - python-dateutil
-  - systemd
 seealso:
   - module: careops.maintenance.maintenance_calendar
 """
@@ -145,7 +140,7 @@ details:
   type: dict
   contains:
     units:
-      description: Units that have to be written, with C(name) and C(content); none where all say the same already.
+      description: Units that policy wants, each with C(name) and C(content).
       type: list
       elements: dict
     timers:
@@ -153,13 +148,12 @@ details:
       type: list
       elements: str
       sample: [careops-clinic-weekly.timer]
-    unwanted:
-      description: Units of this system that policy does not want any more.
-      type: list
-      elements: str
     on_calendar:
       description: What each timer's rule is for systemd, by its name.
       type: dict
+    marker:
+      description: First line of every unit, by which they are known.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from ..errors import MaintenanceError
-from ..files import names_in, text_of
 from ..glue import Outcome
 from ..runner import Runner
 from .on_calendar import on_calendar
@@ -46,7 +45,6 @@ ARGUMENTS: dict[str, Any] = {
     "inventories": {"type": "list", "elements": "path", "default": []},
     "user": {"type": "str", "required": True},
     "environment": {"type": "dict", "default": {}},
-    "unit_directory": {"type": "path", "default": "/etc/systemd/system"},
 }
 
 MARKER = "# Written by careops.maintenance for {system}; what is changed here by hand is lost."
@@ -54,7 +52,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 _PLAIN = re.compile(r"[A-Za-z0-9_@/.,:=+-]+")
 # A run closes itself when it is stopped; that takes its time.
 _STOP_SECONDS = 600
-_ENDINGS = (".service", ".timer")
 
 
 @dataclass(frozen=True)
@@ -69,9 +66,10 @@ class Timer:
 
 
 def plan(options: Mapping[str, Any], *, run: Runner) -> Outcome:
-    """The units that policy wants, and those of an earlier policy that it does not want any more.
+    """The units that policy wants.
 
-    Raises MaintenanceError for a timer that systemd cannot keep, or a unit of somebody else under the same name.
+    run: asks systemd whether it understands each time; where this host has no systemd, nobody is asked.
+    Raises MaintenanceError for a timer that systemd cannot keep.
     """
     _require_system(options["system"])
     timers = [_timer(entry, time_zone=options["time_zone"], run=run) for entry in options["timers"]]
@@ -79,20 +77,12 @@ def plan(options: Mapping[str, Any], *, run: Runner) -> Outcome:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise MaintenanceError(f"Two timers have the name {twice}: give one of them another.")
-    units = [unit for timer in timers for unit in _units(timer, options)]
-    folder = options["unit_directory"]
-    own = _own(folder, system=options["system"])
-    for unit in units:
-        path = os.path.join(folder, unit["name"])
-        if os.path.lexists(path) and unit["name"] not in own:
-            raise MaintenanceError(f"The unit {path} was not written by this collection: give the timer another name.")
-    wanted = {unit["name"] for unit in units}
     return Outcome(
         details={
-            "units": [unit for unit in units if text_of(os.path.join(folder, unit["name"])) != unit["content"]],
+            "units": [unit for timer in timers for unit in _units(timer, options)],
             "timers": [f"{_unit_name(options, name)}.timer" for name in names],
-            "unwanted": sorted(name for name in own if name not in wanted),
             "on_calendar": {timer.name: list(timer.lines) for timer in timers},
+            "marker": _marker(options),
         }
     )
 
@@ -122,6 +112,8 @@ def _timer(entry: Mapping[str, Any], *, time_zone: str, run: Runner) -> Timer:
 
 
 def _require_readable(lines: Sequence[str], *, run: Runner, what: str) -> None:
+    if shutil.which("systemd-analyze") is None:
+        return
     done = run(["systemd-analyze", "calendar", "--", *lines], timeout=20)
     if done.returncode != 0:
         said = " ".join(done.stderr.split()) or "it gave no reason"
@@ -182,16 +174,12 @@ def _timer_unit(timer: Timer, options: Mapping[str, Any]) -> str:
 
 
 def _head(timer: Timer, options: Mapping[str, Any]) -> list[str]:
-    marker = MARKER.format(system=options["system"])
     title = f"Maintenance of {options['system']}: {timer.name}"
-    return [marker, "[Unit]", f"Description={_percent(title)}"]
+    return [_marker(options), "[Unit]", f"Description={_percent(title)}"]
 
 
-def _own(folder: str, *, system: str) -> set[str]:
-    """Units that an earlier call wrote for this system: by their first line, whatever their name is."""
-    marker = MARKER.format(system=system)
-    candidates = (name for name in names_in(folder) if name.startswith("careops-") and name.endswith(_ENDINGS))
-    return {name for name in candidates if text_of(os.path.join(folder, name), longest=400).split("\n")[0] == marker}
+def _marker(options: Mapping[str, Any]) -> str:
+    return MARKER.format(system=options["system"])
 
 
 def _percent(text: str) -> str:

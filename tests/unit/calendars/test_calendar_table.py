@@ -85,7 +85,7 @@ def test_a_missed_slot_as_the_page_tells_it() -> None:
         assert shown(AGREEMENTS, now=now, sign_offs=[SIGNED]).findings[0].status == status
 
 
-def test_the_timers_on_the_page_can_be_installed(tmp_path: Any) -> None:
+def test_the_timers_on_the_page_can_be_installed() -> None:
     (policy,) = [block for block in BLOCKS if "policy_timers" in block]
     options = {
         "system": "clinic",
@@ -94,7 +94,6 @@ def test_the_timers_on_the_page_can_be_installed(tmp_path: Any) -> None:
         "program": "/usr/bin/true",
         "directory": "/opt",
         "user": "root",
-        "unit_directory": str(tmp_path),
     }
     checked = ArgumentSpecValidator(timers.ARGUMENTS).validate(options)
     assert checked.error_messages == []

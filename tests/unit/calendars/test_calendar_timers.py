@@ -21,7 +21,7 @@ WEEKLY = {
 }
 
 
-def planned(folder: Path, *timers: dict[str, Any], **more: Any) -> dict[str, Any]:
+def planned(*timers: dict[str, Any], **more: Any) -> dict[str, Any]:
     options = {
         "system": "clinic",
         "timers": list(timers),
@@ -31,7 +31,6 @@ def planned(folder: Path, *timers: dict[str, Any], **more: Any) -> dict[str, Any
         "inventories": ["/opt/inventories/clinic"],
         "user": "root",
         "environment": {},
-        "unit_directory": str(folder),
         **more,
     }
     details = plan(options, run=runner.run).details
@@ -50,7 +49,7 @@ def content(details: dict[str, Any], name: str) -> list[str]:
 
 
 def test_a_timer_and_its_service(tmp_path: Path) -> None:
-    details = planned(tmp_path, {**WEEKLY, "arguments": ["-e", "run_open_ticket=CHG-1"], "delay": "PT2M"})
+    details = planned({**WEEKLY, "arguments": ["-e", "run_open_ticket=CHG-1"], "delay": "PT2M"})
     timer = content(details, "careops-clinic-weekly.timer")
     service = content(details, "careops-clinic-weekly.service")
     assert "OnCalendar=Sun *-*-* 02:00:00 Europe/Amsterdam" in timer
@@ -65,7 +64,7 @@ NASTY = ["a b", 'quo"te', "back\\slash", "per%cent %n", "$HOME ${HOME}", "it's",
 
 
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
-    details = planned(tmp_path, {**WEEKLY, "arguments": NASTY}, environment={"A": 'x "y" %h $z', "B": "1"})
+    details = planned({**WEEKLY, "arguments": NASTY}, environment={"A": 'x "y" %h $z', "B": "1"})
     install(tmp_path, details)
     paths = [str(tmp_path / unit["name"]) for unit in details["units"]]
     environment = {**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"}
@@ -77,7 +76,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 
 
 def test_systemd_reads_every_argument_as_it_was_meant(tmp_path: Path) -> None:
-    details = planned(tmp_path, {**WEEKLY, "arguments": NASTY})
+    details = planned({**WEEKLY, "arguments": NASTY})
     (line,) = [line for line in content(details, "careops-clinic-weekly.service") if line.startswith("ExecStart=")]
     assert unquoted(line.removeprefix("ExecStart="))[4:] == NASTY
 
@@ -104,32 +103,11 @@ def unquoted(line: str) -> list[str]:
     return [*words, word] if begun else words
 
 
-def test_what_is_there_already_is_not_written_again(tmp_path: Path) -> None:
-    install(tmp_path, planned(tmp_path, WEEKLY))
-    assert planned(tmp_path, WEEKLY)["units"] == []
-    changed = planned(tmp_path, {**WEEKLY, "start": "2026-01-04T03:00"})
-    assert [unit["name"] for unit in changed["units"]] == ["careops-clinic-weekly.timer"]
-
-
-def test_what_policy_does_not_want_any_more_goes_and_nothing_else(tmp_path: Path) -> None:
-    install(tmp_path, planned(tmp_path, WEEKLY, {**WEEKLY, "name": "old"}))
-    install(tmp_path, planned(tmp_path, WEEKLY, system="other"))
-    install(tmp_path, planned(tmp_path, WEEKLY, system="clinic-two"))
-    (tmp_path / "careops-clinic-mine.timer").write_text("[Timer]\nOnCalendar=daily\n")
-    assert planned(tmp_path, WEEKLY)["unwanted"] == ["careops-clinic-old.service", "careops-clinic-old.timer"]
-
-
-def test_a_unit_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "careops-clinic-weekly.timer").write_text("[Timer]\nOnCalendar=daily\n")
-    with pytest.raises(MaintenanceError, match="was not written by this collection"):
-        planned(tmp_path, WEEKLY)
-
-
 def test_what_systemd_says_itself_is_taken(tmp_path: Path) -> None:
     given = {"name": "daily", "playbook": "p.yml", "on_calendar": "*-*-* 05:00", "time_zone": "UTC"}
-    assert planned(tmp_path, given)["on_calendar"] == {"daily": ["*-*-* 05:00 UTC"]}
+    assert planned(given)["on_calendar"] == {"daily": ["*-*-* 05:00 UTC"]}
     with pytest.raises(MaintenanceError, match="does not understand sometimes UTC"):
-        planned(tmp_path, {**given, "on_calendar": "sometimes"})
+        planned({**given, "on_calendar": "sometimes"})
 
 
 @pytest.mark.parametrize(
@@ -143,9 +121,9 @@ def test_what_systemd_says_itself_is_taken(tmp_path: Path) -> None:
 )
 def test_a_timer_that_cannot_be(tmp_path: Path, more: dict[str, Any], words: str) -> None:
     with pytest.raises(MaintenanceError, match=words):
-        planned(tmp_path, {**WEEKLY, **more})
+        planned({**WEEKLY, **more})
 
 
 def test_two_timers_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(MaintenanceError, match="Two timers"):
-        planned(tmp_path, WEEKLY, WEEKLY)
+        planned(WEEKLY, WEEKLY)

@@ -46,7 +46,7 @@ class Estate:
 
     def play(self, *plays: dict[str, Any], check: bool = False, **more: Any) -> tuple[int, list[dict[str, Any]]]:
         """Exit status, and the result of every task of the module, with its host as ``on``."""
-        groups = {name: {"hosts": {host: {} for host in hosts}} for name, hosts in self.groups.items()}
+        groups: dict[str, Any] = {name: {"hosts": {host: {} for host in hosts}} for name, hosts in self.groups.items()}
         hosts = {"rec": {}, "anc": self.anchor}
         common = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         inventory = {"all": {"vars": {**common, **self.variables, **more}, "hosts": hosts, "children": groups}}

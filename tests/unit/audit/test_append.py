@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.careops.maintenance.plugins.module_utils.audit import append as append_module
 from ansible_collections.careops.maintenance.plugins.module_utils.audit import store
 from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
 from tests.lab.audit import NOW, Log, entry, fault, found, stream
@@ -220,7 +219,7 @@ def test_half_an_entry_is_moved_aside_by_verify(log: Log, content: bytes) -> Non
     log.append(2)
     path = tear(log, content)
     for more in ({"check_mode": True}, {"repair": False}):
-        verified = log.run("verify", **more)  # type: ignore[arg-type]
+        verified = log.run("verify", **more)
         assert (found(verified, "audit.chain").status, found(verified, "audit.torn").status) == ("ok", "warning")
         assert path.read_bytes().endswith(content)
     verified = log.verify()
@@ -260,7 +259,7 @@ def test_a_log_whose_very_first_write_was_interrupted_begins_again(log: Log, mon
     def kill(*_args: Any) -> int:
         raise Killed
 
-    monkeypatch.setattr(append_module.os, "pwrite", kill)
+    monkeypatch.setattr(os, "pwrite", kill)
     with pytest.raises(Killed):
         log.append(1)
     monkeypatch.undo()
@@ -337,9 +336,9 @@ def test_what_cannot_be_written_leaves_no_entry(log: Log, monkeypatch: pytest.Mo
 
     real = os.pwrite
     if broken == "write":
-        monkeypatch.setattr(append_module.os, "pwrite", half)
+        monkeypatch.setattr(os, "pwrite", half)
     elif broken == "fsync":
-        monkeypatch.setattr(append_module.os, "fsync", fail)
+        monkeypatch.setattr(os, "fsync", fail)
     else:
         monkeypatch.setattr(store.Stream, "write_head", fail)
     with pytest.raises(MaintenanceError, match=r"audit/operational could not be written: No space left on device"):

@@ -212,6 +212,17 @@ def test_a_head_that_was_edited_is_none(small: Log) -> None:
     assert fault(small.verify())[0] == "truncated"
 
 
+def test_a_head_that_fits_the_cut_off_log_has_no_seal(log: Log) -> None:
+    log.append(4)
+    head = json.loads((log.folder / "head.json").read_bytes())
+    log.append(7)
+    log.rewrite(lambda lines: lines.__delitem__(slice(5, None)))
+    # All of it but the seal can be made from what anybody reads in the log.
+    head["mac"] = "0" * 64
+    (log.folder / "head.json").write_text(json.dumps(head, separators=(",", ":")) + "\n")
+    assert fault(log.verify()) == ("truncated", 6)
+
+
 def test_the_head_itself_is_no_entry(small: Log) -> None:
     # The same key sealed it.
     head = (small.folder / "head.json").read_bytes().rstrip(b"\n")

@@ -368,8 +368,9 @@ def test_a_rehearsed_export_writes_nothing(log: Log, tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["since", "until"])
 def test_a_moment_that_is_none_is_refused(log: Log, tmp_path: Path, option: str) -> None:
     log.append(1)
+    wanted: dict[str, Any] = {option: "October"}
     with pytest.raises(MaintenanceError, match=f"The option {option}"):
-        log.run("export", destination=str(tmp_path / "export"), **{option: "October"})
+        log.run("export", destination=str(tmp_path / "export"), **wanted)
 
 
 def test_an_export_is_replaced_by_the_next(log: Log, tmp_path: Path) -> None:

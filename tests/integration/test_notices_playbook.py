@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.lab import mail, sms, statuspage, webhook
+from tests.lab.alertmanager import eventually
 from tests.lab.modules import ROOT, run_module
 from tests.lab.notices import Controller, Done
 from tests.lab.postgres import free_port
@@ -77,12 +80,18 @@ class Estate:
         }
 
     def run(self, hours: float, **more: Any) -> Done:
-        """The playbook, so many hours from the opening."""
+        """The playbook to its end, so many hours from the opening."""
+        process = self.start(hours, **more)
+        output, _errors = process.communicate(timeout=300)
+        return Done(process.returncode, output)
+
+    def start(self, hours: float, **more: Any) -> subprocess.Popen[str]:
+        """Starts the playbook."""
         arguments = more.pop("arguments", ("-v",))
         records = more.pop("records", "local")
         settings = self.policy(notices_now=(OPENING + timedelta(hours=hours)).isoformat(), **more)
         playbook = str(ROOT / "playbooks" / "notices.yml")
-        return self.controller.playbook(playbook, settings=settings, arguments=arguments, records=records)
+        return self.controller.start(playbook, settings=settings, arguments=arguments, records=records)
 
     def told(self) -> dict[str, list[str]]:
         """What reached whom, by channel."""
@@ -157,22 +166,26 @@ def test_a_channel_that_stays_dead_is_given_up_and_that_is_no_quiet_end(estate: 
 
 
 def test_killed_between_sending_and_settling_the_same_identity_comes_again(estate: Estate) -> None:
-    assert estate.run(-71).code == 0
-    # As if the playbook had died right after sending: the ledger has it lent, and nobody has settled.
-    path = estate.controller.records / "notices" / f"{KEY}.PT72H.json"
-    entry = json.loads(path.read_text())
-    entry["channels"]["chat"] = {
-        "state": "waiting",
-        "attempts": 1,
-        "next": "2026-07-09T01:00:00Z",
-        "lease": "2026-07-09T01:05:00Z",
-    }
-    path.write_text(json.dumps(entry))
+    # The mail is out and the chat has its post in hand when the playbook dies.
+    estate.chat.silent = True
+    process = estate.start(-71, notices_deadline=60, notices_timeout=60)
+    assert eventually(lambda: estate.chat.posts and estate.box.messages, seconds=120)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    estate.chat.silent = False
+    estate.chat.released.set()
+    entry = estate.controller.ledger()[f"{KEY}.PT72H"]
+    assert {one["state"] for one in entry["channels"].values()} == {"waiting"}
+    # Within the lease nobody takes it up.
     assert estate.run(-70.95).code == 0
-    assert len(estate.chat.posts) == 1
+    assert (len(estate.chat.posts), len(estate.box.messages)) == (1, 1)
     assert estate.run(-70.9).code == 0
-    assert estate.told()["chat"] == [f"{KEY}.PT72H"] * 2
-    assert estate.told()["operations"] == [f"{KEY}.PT72H"]
+    assert estate.run(-70.8).code == 0
+    told = estate.told()
+    assert told["chat"] == [f"{KEY}.PT72H"] * 2
+    assert told["operations"] == [f"{KEY}.PT72H"] * 2
+    # The page knows what it was told.
+    assert told["page"] == ["scheduled"]
 
 
 def test_a_timer_that_was_down_sends_one_and_not_two(estate: Estate) -> None:

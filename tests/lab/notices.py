@@ -41,16 +41,19 @@ class Controller:
         (self.folder / "play.yml").write_text(json.dumps([play]))
         return self.playbook("play.yml", **more)
 
-    def playbook(
-        self,
-        name: str,
-        *,
-        settings: dict[str, Any],
-        records: str = "local",
-        arguments: tuple[str, ...] = ("-v",),
-        environment: dict[str, str] | None = None,
-    ) -> Done:
-        """Runs a playbook with these variables in its inventory. records: the connection to the records host."""
+    def playbook(self, name: str, **more: Any) -> Done:
+        """Runs a playbook to its end, as ``start`` does."""
+        process = self.start(name, **more)
+        output, _errors = process.communicate(timeout=300)
+        return Done(process.returncode, output)
+
+    def start(
+        self, name: str, *, settings: dict[str, Any], records: str = "local", arguments: tuple[str, ...] = ("-v",)
+    ) -> subprocess.Popen[str]:
+        """Starts a playbook, in a session of its own, with these variables in its inventory.
+
+        records: the connection to the records host.
+        """
         keeper = {
             "ansible_connection": records,
             "ansible_host": "127.0.0.1",
@@ -66,7 +69,7 @@ class Controller:
             }
         }
         (self.folder / "inventory.json").write_text(json.dumps(inventory))
-        done = subprocess.run(
+        return subprocess.Popen(
             [str(Path(sys.executable).parent / "ansible-playbook"), name, "-i", "inventory.json", *arguments],
             cwd=self.folder,
             env={
@@ -74,14 +77,13 @@ class Controller:
                 "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
                 "ANSIBLE_NOCOLOR": "1",
                 "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-                **(environment or {}),
             },
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            check=False,
-            timeout=300,
+            start_new_session=True,
         )
-        return Done(done.returncode, done.stdout + done.stderr)
 
     def ledger(self) -> dict[str, dict[str, Any]]:
         """What the ledger has, by identity."""

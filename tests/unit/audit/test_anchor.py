@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.audit import note
-from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
+from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError, MissingLibrary
 from tests.lab.audit import Log, found, stream
 
 NAME = "clinic/operational"
@@ -139,3 +139,39 @@ def test_a_log_without_a_signature_may_turn_to_one(log: Log) -> None:
     rotated = stream(log.run("rotate", key_kind="ed25519", anchored=log.known()))
     assert found(log.take_anchor({NAME: rotated}), "audit.anchor").status == "ok"
     assert len(log.known()[NAME]["verifiers"]) == 1
+
+
+# Without python3-cryptography
+
+
+def without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(note, "optional", lambda name: None)
+
+
+def test_a_key_that_needs_the_library_is_not_made_without_it(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch)
+    with pytest.raises(MissingLibrary, match="python3-cryptography"):
+        log.append(1, key_kind="ed25519")
+    assert not log.key_file.exists() and not log.folder.exists()
+    assert log.append(1)["size"] == 2
+
+
+def test_what_cannot_be_signed_any_more_is_not_written(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.append(1, key_kind="ed25519")
+    without(monkeypatch)
+    with pytest.raises(MaintenanceError, match="python3-cryptography"):
+        log.append(1)
+    assert len(log.lines()) == 2
+    assert found(log.verify(), "audit.chain").status == "ok"
+
+
+def test_an_anchor_host_without_it_keeps_the_checkpoint_and_says_what_it_did_not_check(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.anchored_append(1, key_kind="ed25519")
+    written = log.append(1, anchored=log.known())
+    without(monkeypatch)
+    taken = log.take_anchor({NAME: written})
+    finding = found(taken, "audit.anchor")
+    assert (finding.status, "install python3-cryptography" in finding.message) == ("unknown", True)
+    assert (taken.actions[0].outcome, log.known()[NAME]["size"]) == ("done", 3)

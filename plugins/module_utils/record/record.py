@@ -133,7 +133,8 @@ def _findings(journal: Journal, *, ended: datetime) -> list[Row]:
         elif entry["kind"] == "play" and entry["procedure"]:
             place = {"host": "localhost", "procedure": entry["procedure"], "time": entry["time"]}
             findings.extend({**finding.as_dict(), **place} for finding in own.of_procedure(entry))
-    for procedure, host in _unfinished(journal):
+    # Of an interrupted run it is plain that something did not end.
+    for procedure, host in [] if journal.first("interrupted") else _unfinished(journal):
         place = {"host": host, "procedure": procedure, "time": to_text(ended)}
         findings.append({**own.of_unfinished(procedure, host).as_dict(), **place})
     place = {"host": "localhost", "procedure": "run_close", "time": to_text(ended)}
@@ -143,7 +144,7 @@ def _findings(journal: Journal, *, ended: datetime) -> list[Row]:
 
 def _unfinished(journal: Journal) -> list[tuple[str, str]]:
     """Procedure and host of what neither ended, nor failed, nor had a host that was away."""
-    if journal.first("interrupted") or not journal.first("permitted"):
+    if not journal.first("permitted"):
         return []
     ended = {(entry["procedure"], entry["host"]) for entry in journal.entries if entry["kind"] == "finished"}
     away = set()

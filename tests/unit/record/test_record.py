@@ -147,6 +147,18 @@ def test_a_procedure_that_stopped_half_way_without_a_failure_is_none_that_went_w
     assert record["verdict"]["outcome"] == "failed"
 
 
+def test_a_procedure_that_was_cut_off_is_none_that_went_well() -> None:
+    cut = {"kind": "interrupted", "time": "2026-03-01T02:30:40Z", "sentence": "The run was interrupted."}
+    plays = [play("db"), result(), finished(), play("db", procedure="patching"), result(procedure="patching")]
+    record, findings = compiled(*plays, play("db", procedure="audit"), cut)
+    assert [(row["name"], row["state"]) for row in record["procedures"]] == [
+        ("backups", "ok"),
+        ("patching", "failed"),
+        ("audit", "not run"),
+    ]
+    assert "run.procedure" not in {finding["check"] for finding in findings}
+
+
 def test_a_host_that_was_away_is_told_once() -> None:
     record, _findings = compiled(play("db"), result(state="unreachable"), play("db", procedure="patching"))
     assert [row["check"] for row in record["attention"]] == ["run.unreachable"]

@@ -17,7 +17,7 @@ from tests.molecule.steps import ROOT, Scenario
 
 # The systems of a lane share its hosts and come one after the other; the lanes run side by side.
 LANES = {"a": ("neonpro", "smartmed", "trusted_login"), "b": ("hysio", "guide")}
-CONTAINERS = tuple(f"cadence-{name}" for name in ("a-web", "a-db", "b-web", "b-db", "records"))
+CONTAINERS = tuple(f"cadence-{name}" for name in ("a-web", "a-web2", "a-db", "b-web", "b-db", "records"))
 CHANGE = {
     "run_open_ticket": "CHG-1",
     "run_open_summary": "The work of this cadence",
@@ -244,6 +244,7 @@ def _layer(system: str, lane: str) -> dict[str, Any]:
     hosts = {host for group in HOSTS[system].values() for host in group}
     domain = next(iter(HOSTS[system]["records"])).partition(".")[2]
     kinds = {f"db.{domain}": f"{lane}-db", f"records.{domain}": "records", f"anchor.{domain}": f"{lane}-db"}
+    kinds["api-southeast.neonpro.example"] = f"{lane}-web2"
     return {
         "all": {
             "hosts": {

@@ -81,6 +81,19 @@ def of_procedure(entry: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
+def of_policy(cadence: str, unused: str) -> Finding:
+    """Policy for a procedure that the playbook does not have does nothing, and whoever wrote it thinks otherwise."""
+    return Finding(
+        check="run.policy",
+        subject=unused,
+        status="warning",
+        message=(
+            f"Policy says how the cadence {cadence} runs the procedure {unused}, which its playbook does not have: "
+            f"correct the name in policy_cadences, or add the procedure to the playbook."
+        ),
+    )
+
+
 def of_unfinished(procedure: str, host: str) -> Finding:
     """A procedure that neither ended nor failed: something ended the play, and nobody noticed."""
     return Finding(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Optional
 
 from ..clock import parse_moment, to_text
-from ..findings import OUTCOMES, STATUSES, worst
+from ..findings import OUTCOMES, STATUSES, Finding, worst
 from . import own
 from .journal import Journal
 from .timing import Interval, covered
@@ -40,8 +40,9 @@ def compile_record(journal: Journal, *, ended: datetime, fail_on: Sequence[str])
 
     ended: the moment the run ended. fail_on: statuses of findings that fail the run.
     """
+    unused = _unused(journal)
     journal = _as_planned(journal)
-    findings = _findings(journal, ended=ended)
+    findings = [*_findings(journal, ended=ended), *(_of_run(own.of_policy(*one), ended) for one in unused)]
     actions = [{**action, **_place(entry)} for entry in _results(journal) for action in entry.get("actions", ())]
     started = journal.first("started")
     interrupted = journal.last("interrupted").get("sentence")
@@ -104,6 +105,19 @@ def _as_planned(journal: Journal) -> Journal:
     )
 
 
+def _unused(journal: Journal) -> list[tuple[str, str]]:
+    """The cadence and every procedure that policy has words for and the playbook no play."""
+    opened = journal.first("opened")
+    if journal.first("interrupted") or not journal.first("permitted"):
+        return []
+    plays = {entry["procedure"] for entry in journal.entries if entry["kind"] == "play"}
+    return [(opened["cadence"], procedure) for procedure in opened.get("entries") or {} if procedure not in plays]
+
+
+def _of_run(finding: Finding, moment: datetime) -> Row:
+    return {**finding.as_dict(), "host": "localhost", "procedure": "run_close", "time": to_text(moment)}
+
+
 def _only_trouble(entry: Row) -> Row:
     # Else every delivery would change the record, and so lead to another one.
     findings = [finding for finding in entry.get("findings", ()) if finding["status"] != "ok"]
@@ -137,8 +151,7 @@ def _findings(journal: Journal, *, ended: datetime) -> list[Row]:
     for procedure, host in [] if journal.first("interrupted") else _unfinished(journal):
         place = {"host": host, "procedure": procedure, "time": to_text(ended)}
         findings.append({**own.of_unfinished(procedure, host).as_dict(), **place})
-    place = {"host": "localhost", "procedure": "run_close", "time": to_text(ended)}
-    findings.extend({**finding.as_dict(), **place} for finding in own.of_record(journal))
+    findings.extend(_of_run(finding, ended) for finding in own.of_record(journal))
     return findings
 
 

@@ -260,3 +260,13 @@ def test_policy_decides_which_entry_ran_and_what_is_left_out() -> None:
         ("certificates", "main", "not run"),
     ]
     assert [finding["status"] for finding in findings] == ["ok"]
+
+
+def test_policy_for_a_procedure_that_is_not_in_the_playbook_is_told() -> None:
+    opened = {**OPENED, "entries": {"backups": "check", "bakups": "skip"}}
+    entries = [STARTED, opened, PERMITTED, {**play("db"), "entry": "main"}, result(), finished()]
+    record, _findings = compile_record(Journal(entries=entries), ended=ENDED, fail_on=["critical"])
+    ((check, subject, status),) = [(row["check"], row["subject"], row["status"]) for row in record["attention"]]
+    assert (check, subject, status) == ("run.policy", "bakups", "warning")
+    refused, _findings = compile_record(Journal(entries=[STARTED, opened]), ended=ENDED, fail_on=["critical"])
+    assert "run.policy" not in {row["check"] for row in refused["attention"]}

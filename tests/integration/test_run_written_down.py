@@ -19,7 +19,6 @@ def platform(tmp_path: Path) -> Platform:
     made = Platform(
         tmp_path,
         variables={
-            "audit_become": False,
             "audit_root": str(tmp_path / "kept" / "audit"),
             "audit_key_file": str(tmp_path / "audit.key"),
             "audit_anchor_root": str(tmp_path / "anchors"),

@@ -122,8 +122,7 @@ class Platform:
             "run_open_system": "toy",
             "policy_windows": [ALWAYS],
             "policy_records_root": str(self.kept),
-            "run_close_become": False,
-            "records_become": False,
+            "policy_records_become": False,
             **self.variables,
         }
         inventory = {"all": {"vars": variables, "children": children}}

@@ -33,7 +33,7 @@ rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*
 chroot "$1" systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer systemd-timesyncd.service
 # Its own hardening keeps it from starting in a container: who wants it says so.
 if [ -e "$1"/lib/systemd/system/redis-server.service ]; then chroot "$1" systemctl disable --quiet redis-server.service; fi
-"""
+"""  # noqa: E501
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,13 @@ RECIPES = (
 
 def build(recipes: Sequence[Recipe] = RECIPES) -> None:
     """Makes the images that are not there yet, side by side. Raises RuntimeError with the tool's own words."""
-    stale = [recipe for recipe in recipes if not _is_there(recipe)]
-    if not stale:
-        return
-    arguments = mirror()
-    with ThreadPoolExecutor(len(stale)) as pool:
-        list(pool.map(lambda recipe: _make(recipe, arguments), stale))
+    with engine.turn("images"):
+        stale = [recipe for recipe in recipes if not _is_there(recipe)]
+        if not stale:
+            return
+        arguments = mirror()
+        with ThreadPoolExecutor(len(stale)) as pool:
+            list(pool.map(lambda recipe: _make(recipe, arguments), stale))
 
 
 def mirror() -> list[str]:

@@ -159,7 +159,8 @@ def test_clock_changes_are_those_of_the_zone(zone: str) -> None:
     component = timezone_component(icalendar, ZoneInfo(zone), first=2025, last=2032)
     read = icalendar.Timezone.from_ical(component.to_ical())
     onsets = []
-    for part in read.walk():
+    parts: list[Any] = read.walk()
+    for part in parts:
         if part.name in ("STANDARD", "DAYLIGHT"):
             more = part.get("rdate", [])
             more = more if isinstance(more, list) else [more]

@@ -126,7 +126,7 @@ def test_a_damaged_line_is_told_and_harms_no_other(tmp_path: Path, torn: bytes) 
         ({"remark": "x" * 2001}, "2000 at most"),
     ],
 )
-def test_what_is_missing_is_refused_and_nothing_is_written(tmp_path: Path, more: dict[str, str], words: str) -> None:
+def test_what_is_missing_is_refused_and_nothing_is_written(tmp_path: Path, more: dict[str, Any], words: str) -> None:
     with pytest.raises(MaintenanceError, match=words):
         signed(tmp_path, **more)
     with pytest.raises(MaintenanceError, match="the option reason"):

@@ -253,7 +253,7 @@ def test_policy_decides_which_entry_ran_and_what_is_left_out() -> None:
         {**play(procedure="audit"), "entry": "check"},
         {**play("db", procedure="certificates"), "entry": "main"},
     ]
-    entries = [STARTED, opened, PERMITTED, *plays, result(), finished(), finished(procedure="certificates")]
+    entries: list[Row] = [STARTED, opened, PERMITTED, *plays, result(), finished(), finished(procedure="certificates")]
     record, findings = compile_record(Journal(entries=entries), ended=ENDED, fail_on=["critical"])
     assert [(row["name"], row["entry"], row["state"]) for row in record["procedures"]] == [
         ("backups", "check", "ok"),
@@ -264,7 +264,7 @@ def test_policy_decides_which_entry_ran_and_what_is_left_out() -> None:
 
 def test_policy_for_a_procedure_that_is_not_in_the_playbook_is_told() -> None:
     opened = {**OPENED, "entries": {"backups": "check", "bakups": "skip"}}
-    entries = [STARTED, opened, PERMITTED, {**play("db"), "entry": "main"}, result(), finished()]
+    entries: list[Row] = [STARTED, opened, PERMITTED, {**play("db"), "entry": "main"}, result(), finished()]
     record, _findings = compile_record(Journal(entries=entries), ended=ENDED, fail_on=["critical"])
     ((check, subject, status),) = [(row["check"], row["subject"], row["status"]) for row in record["attention"]]
     assert (check, subject, status) == ("run.policy", "bakups", "warning")

@@ -25,11 +25,11 @@ options:
       - V(claim) takes in O(notices) that it does not know, ends what is too late, and returns what is due.
       - V(settle) notes O(outcomes) of what was claimed.
       - V(add) queues notices of a run that a channel did not take, or that somebody has to answer.
-      - V(list) returns every notice, without its text.
+      - V(listed) returns every notice, without its text.
       - V(acknowledge) notes that O(by) is on the notice O(identity), which ends its escalation.
       - V(prune) removes what is closed and older than O(keep_days).
     type: str
-    choices: [claim, settle, add, list, acknowledge, prune]
+    choices: [claim, settle, add, listed, acknowledge, prune]
     required: true
   root:
     description: Folder of the records on this host; the ledger is the folder C(notices) in it.
@@ -53,7 +53,7 @@ options:
     default: []
   open:
     description:
-      - Whether V(list) returns only what is still needed, which is what waits, what somebody has to answer, and what
+      - Whether V(listed) returns only what is still needed, which is what waits, what somebody has to answer, and what
         announces an opening yet to come.
     type: bool
     default: false
@@ -136,7 +136,7 @@ details:
     notices:
       description:
         - For O(state=claim) what is due, each with the names of the channels to try.
-        - For O(state=list) all of them, with the state of each channel.
+        - For O(state=listed) all of them, with the state of each channel.
       type: list
       elements: dict
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import ssl
@@ -593,7 +594,8 @@ def test_a_disk_that_is_not_there(tmp_path: Path) -> None:
 def systemd() -> Iterator[health.Systemd]:
     if os.geteuid() != 0:
         pytest.skip("a mount namespace needs root")
-    with health.systemd() as running:
+    with contextlib.ExitStack() as stack:
+        running = stack.enter_context(health.systemd())
         if running is None:
             pytest.skip("this machine does not let us start a systemd")
         running.control("start", "good", "bad", "loop", "fragile")

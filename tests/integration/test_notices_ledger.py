@@ -47,7 +47,7 @@ def outcome(channel: str, *, identity: str = "n1", reason: str = "", **more: Any
 
 
 def listed(root: Path) -> dict[str, dict[str, Any]]:
-    return {one["identity"]: one for one in keep(root, "list")["details"]["notices"]}
+    return {one["identity"]: one for one in keep(root, "listed")["details"]["notices"]}
 
 
 def states(root: Path, identity: str = "n1") -> dict[str, str]:

@@ -111,7 +111,7 @@ def test_a_run_holds_its_alerts_back_and_shows_no_secret(alerts: alertmanager.Al
         later = ended(platform.playbook(playbook, arguments=("-vvvv", "-e", f"notices_now={soon}")))
         assert later.status == 0, later.output
         assert [text for _number, text in gateway.sent] == ["toy, toy: maintenance begins", "toy, toy: Needs attention"]
-        ledger = run_module("notice_ledger", {"root": str(platform.kept), "state": "list"})["details"]["notices"]
+        ledger = run_module("notice_ledger", {"root": str(platform.kept), "state": "listed"})["details"]["notices"]
         assert {one["event"] for one in ledger} == {"start", "finish"}
 
     texts = [run.output, later.output]

@@ -87,5 +87,5 @@ class Controller:
 
     def ledger(self) -> dict[str, dict[str, Any]]:
         """What the ledger has, by identity."""
-        result = run_module("notice_ledger", {"root": str(self.records), "state": "list"})
+        result = run_module("notice_ledger", {"root": str(self.records), "state": "listed"})
         return {one["identity"]: one for one in result["details"]["notices"]}

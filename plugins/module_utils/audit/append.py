@@ -31,9 +31,10 @@ OWN_ACTOR = "audit_log"
 
 @dataclass
 class Written:
-    """What became of an append. known: deeds that the log had already."""
+    """What became of an append. known: deeds that the log had already. sealed: key of the log before."""
 
     tip: Tip
+    sealed: str = ""
     numbers: list[int] = field(default_factory=list)
     known: int = 0
     findings: Sequence[Finding] = ()
@@ -73,12 +74,13 @@ def append(
     fresh = [deed for deed in deeds if not deed.ref or deed.ref not in known]
     by_ref = entry.unique_refs(fresh)
     fresh = [deed for deed in fresh if not deed.ref or by_ref[deed.ref] is deed]
+    sealed = end.tip.key
     rows = [*_own_rows(end, ring, host=host, now=now), *(deed.fields() for deed in fresh)]
     first = end.tip.size + 1 + len(rows) - len(fresh)
     numbers = list(range(first, first + len(fresh)))
     if rows and not dry:
         write_rows(stream, ring, end, rows, now=now, segment_bytes=segment_bytes)
-    return Written(tip=end.tip, numbers=numbers, known=len(deeds) - len(fresh), findings=end.findings)
+    return Written(tip=end.tip, sealed=sealed, numbers=numbers, known=len(deeds) - len(fresh), findings=end.findings)
 
 
 def own_row(action: str, target: str, *, host: str, now: datetime, **details: Any) -> dict[str, Any]:

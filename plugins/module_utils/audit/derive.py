@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..clock import parse_moment
 from ..errors import MaintenanceError
 from . import entry
 from .entry import Deed
@@ -51,8 +52,24 @@ def read_record(folder: str) -> dict[str, Any]:
     except OSError as error:
         raise MaintenanceError(f"The record {path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError):
-        raise MaintenanceError(f"The file {path} is no record of a run; close the run anew, which makes one.") from None
+        raise _no_record(path) from None
     return record
+
+
+def _no_record(path: str) -> MaintenanceError:
+    return MaintenanceError(f"The file {path} is no record of a run; close the run anew, which makes one.")
+
+
+def deeds_in(folder: str) -> list[Deed]:
+    """What the record in the folder of a run says was done. Raises MaintenanceError."""
+    record = read_record(folder)
+    try:
+        deeds = deeds_of(record)
+        for deed in deeds:
+            parse_moment(deed.time, option="time")
+    except (KeyError, TypeError, AttributeError, ValueError, MaintenanceError):
+        raise _no_record(os.path.join(folder, "record.json")) from None
+    return deeds
 
 
 def deeds_of(record: Mapping[str, Any]) -> list[Deed]:
@@ -64,7 +81,7 @@ def deeds_of(record: Mapping[str, Any]) -> list[Deed]:
     run = record["run"]
     counts: dict[str, int] = {}
     deeds = []
-    for deed in _deeds(record):
+    for deed in map(entry.fitted, _deeds(record)):
         known = json.dumps([deed.fields()], sort_keys=True)
         digest = hashlib.sha256(known.encode()).hexdigest()[:16]
         counts[digest] = counts.get(digest, 0) + 1

@@ -14,7 +14,7 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Optional
 
@@ -92,6 +92,21 @@ def deed_of(row: Mapping[str, Any], *, now: datetime) -> Deed:
     return Deed(time=moment, details=details, security=bool(row.get("security")), **texts)
 
 
+def fitted(deed: Deed) -> Deed:
+    """The deed in the form of an entry, where it comes from a record: what modules of others call their actions may
+    not pass for the log's own, and one endless text may not keep a run out of the log."""
+    action = re.sub(r"[^a-z0-9_]+", "_", deed.action.lower()).strip("_")[:60] or "act"
+    texts = {name: _short(str(getattr(deed, name))) for name in _TEXTS}
+    return replace(deed, **{**texts, "action": action if action[0].isalpha() else f"a_{action}"})
+
+
+def _short(text: str) -> str:
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return f"{text[: _LONGEST_TEXT - 200]} ... ({len(text)} characters, SHA-256 {digest})"
+
+
 def seal(fields: Mapping[str, Any], secret: bytes) -> bytes:
     """The line of these fields with its seal, without a newline. Raises MaintenanceError where it is too long."""
     try:
@@ -153,7 +168,7 @@ def read(line: bytes) -> Optional[dict[str, Any]]:
         fields = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(fields, dict) or type(fields.get("n")) is not int:
+    if not isinstance(fields, dict) or not isinstance(fields.get("n"), int) or isinstance(fields["n"], bool):
         return None
     return fields if all(isinstance(fields.get(name), str) for name in ("prev", "action")) else None
 

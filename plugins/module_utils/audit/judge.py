@@ -12,9 +12,9 @@ from typing import Any, Optional
 
 from ..clock import parse_moment
 from ..findings import Finding
-from .fault import TRUNCATED, Fault
+from .fault import REPLAYED, TRUNCATED, Fault
 from .keys import Ring
-from .note import Checkpoint, parse
+from .note import Checkpoint
 from .recover import origin_of
 from .store import KEEPING, Stream, Tip, set_aside
 from .walk import Walk, lines_of, walk
@@ -27,16 +27,18 @@ ALONE = (
 
 @dataclass
 class Verified:
-    """What a stream is like."""
+    """What a stream is like. key: the one that seals what comes next."""
 
     findings: list[Finding] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+    key: str = ""
 
 
 def verify(
     stream: Stream,
     read_ring: Callable[[], Optional[Ring]],
     *,
+    name: str,
     checkpoints: Sequence[Checkpoint],
     anchor_error: str,
     anchor_age_hours: float,
@@ -45,11 +47,12 @@ def verify(
 ) -> Verified:
     """Verifies every entry, and the log against the checkpoints that another host kept.
 
-    read_ring: the keys, asked for under the lock; without, seals are not checked. anchor_error: why the other host
-    could not be asked. repair: whether to move aside what an interrupted writer left. Raises MaintenanceError.
+    name: what the log is called; where it is empty, what it says itself is believed. read_ring: the keys, asked for
+    under the lock; without, seals are not checked. anchor_error: why the other host could not be asked. repair:
+    whether to move aside what an interrupted writer left. Raises MaintenanceError.
     """
     if not stream.exists():
-        return _nothing(stream, checkpoints)
+        return _nothing(stream, checkpoints, name=name)
     done = Verified()
     with stream.locked(name=KEEPING, shared=True):
         with stream.locked(shared=True):
@@ -62,7 +65,7 @@ def verify(
             if segments:
                 torn = _torn(stream, segments[-1].name, ends, head=head, repair=repair and ring is not None)
                 done.findings.extend(torn)
-        own = [checkpoint for checkpoint in checkpoints if checkpoint.origin == origin]
+        own = [checkpoint for checkpoint in checkpoints if checkpoint.origin == (name or origin)]
         walked = walk(
             lambda: lines_of(stream, segments, ends=ends),
             origin=origin,
@@ -73,6 +76,7 @@ def verify(
         )
     if head is None and walked.fault is None and not walked.unknown_key:
         walked.fault = _headless(walked)
+    walked.fault = walked.fault or _misnamed(stream, origin, name=name)
     done.findings[:0] = [_chain(stream, walked)]
     dropped = base.dropped if base else 0
     if anchor_error and not own:
@@ -82,13 +86,21 @@ def verify(
     else:
         limit = now - timedelta(hours=anchor_age_hours)
         done.findings.append(_anchored(stream, walked, own, dropped=dropped, limit=limit))
-    done.details = _details(walked, own)
+    done.details, done.key = _details(walked, own), walked.tip.key if walked.fault is None else ""
     return done
 
 
-def _nothing(stream: Stream, checkpoints: Sequence[Checkpoint]) -> Verified:
+def _misnamed(stream: Stream, origin: str, *, name: str) -> Optional[Fault]:
+    """Another log in the place of this one, which would be held against other checkpoints."""
+    if origin and (origin != name if name else not origin.endswith(f"/{stream.name}")):
+        belongs = name or f"one that ends in /{stream.name}"
+        return Fault(REPLAYED, 1, stream.name, 0, f"the log in this folder is {origin}, not {belongs}")
+    return None
+
+
+def _nothing(stream: Stream, checkpoints: Sequence[Checkpoint], *, name: str) -> Verified:
     """There is no log. Where another host knows one of this name, somebody removed it."""
-    known = [checkpoint for checkpoint in checkpoints if checkpoint.origin.endswith(f"/{stream.name}")]
+    known = [c for c in checkpoints if (c.origin == name if name else c.origin.endswith(f"/{stream.name}"))]
     if known:
         size = max(checkpoint.size for checkpoint in known)
         finding = _finding(
@@ -168,8 +180,7 @@ def _chain(stream: Stream, walked: Walk) -> Finding:
             "audit.chain",
             "critical",
             f"The log was tampered with or damaged: {fault.message} ({place}). Keep the folder as evidence, and put "
-            "the log "
-            "back from a copy.",
+            "the log back from a copy.",
             **evidence,
         )
     if walked.unknown_key:
@@ -178,8 +189,7 @@ def _chain(stream: Stream, walked: Walk) -> Finding:
             "audit.chain",
             "unknown",
             f"From entry {tip.size + 1} on, the log is sealed with the key {walked.unknown_key}, which is not in the "
-            "key "
-            "file: add it from a copy, and verify again.",
+            "key file: add it from a copy, and verify again.",
             **evidence,
         )
     count = tip.size - walked.first + 1
@@ -189,8 +199,7 @@ def _chain(stream: Stream, walked: Walk) -> Finding:
             "audit.chain",
             "unknown",
             f"{count} entries are chained without a gap, from {walked.first} to {tip.size}; their seals were not "
-            "checked "
-            "for want of the key.",
+            "checked for want of the key.",
             **evidence,
         )
     message = f"{count} entries, from {walked.first} to {tip.size}, stand in their places as they were sealed."
@@ -219,8 +228,7 @@ def _anchored(stream: Stream, walked: Walk, own: Sequence[Checkpoint], *, droppe
                 stream,
                 "critical",
                 f"The anchor contradicts the log: its first {checkpoint.size} entries are not those that the anchor "
-                "host "
-                "was told of. Somebody who holds the key rewrote them; keep the folder as evidence.",
+                "host was told of. Somebody who holds the key rewrote them; keep the folder as evidence.",
                 anchored=checkpoint.size,
             )
     if whole and newest > tip.size:
@@ -228,8 +236,7 @@ def _anchored(stream: Stream, walked: Walk, own: Sequence[Checkpoint], *, droppe
             stream,
             "critical",
             f"The anchor contradicts the log: it ends at entry {tip.size}, and the anchor host knows {newest}. The "
-            "end was "
-            "cut off, or an old copy was put back.",
+            "end was cut off, or an old copy was put back.",
             anchored=newest,
         )
     if newest < dropped:
@@ -237,8 +244,7 @@ def _anchored(stream: Stream, walked: Walk, own: Sequence[Checkpoint], *, droppe
             stream,
             "critical",
             f"Entries up to {dropped} were dropped, and the anchor host knows only {newest}: retention never drops "
-            "what is "
-            "not anchored.",
+            "what is not anchored.",
             anchored=newest,
         )
     if newest not in walked.roots:
@@ -262,8 +268,7 @@ def _agreed(stream: Stream, walked: Walk, own: Sequence[Checkpoint], *, newest: 
             stream,
             "warning",
             f"The newest checkpoint that agrees is of entry {newest}, older than it should be: entries since {began} "
-            "are "
-            f"on no other host.{tail} See why the anchor host gets none.",
+            f"are on no other host.{tail} See why the anchor host gets none.",
             **evidence,
         )
     return _anchor(
@@ -290,8 +295,3 @@ def _details(walked: Walk, own: Sequence[Checkpoint]) -> dict[str, Any]:
         "anchored": max((checkpoint.size for checkpoint in own), default=0),
         "fault": vars(fault) if fault else {},
     }
-
-
-def parse_all(notes: Sequence[str]) -> list[Checkpoint]:
-    """The checkpoints in these texts. Raises MaintenanceError."""
-    return [parse(text if text.endswith("\n") else text + "\n") for text in notes if text.strip()]

@@ -151,6 +151,24 @@ def _content(ring: Ring) -> bytes:
     return (json.dumps({"about": about, "keys": rows}, indent=1) + "\n").encode()
 
 
+def left_behind(path: str, ring: Ring, key: str, *, stream: str) -> list[Finding]:
+    """A word where a stream goes on with a key that was replaced, other than in a rotation. key: its number."""
+    if ring.find(key) in (None, ring.current):
+        return []
+    return [
+        Finding(
+            check="audit.key",
+            subject=path,
+            status="warning",
+            message=f"The stream {stream} ends with the key {key}, which {ring.current.id} replaced on "
+            f"{ring.current.created}: either that rotation was interrupted, or who holds the old key put back or "
+            "wrote entries. Compare its end with the checkpoints of the anchor host, or with a copy; the next append "
+            "turns to the new key.",
+            evidence={"stream": stream, "key": key, "newest": ring.current.id},
+        )
+    ]
+
+
 def judge(path: str, ring: Optional[Ring]) -> Finding:
     """What is to be said of the key file."""
     if ring is None:

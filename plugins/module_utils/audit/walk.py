@@ -18,7 +18,10 @@ from .store import Base, Segment, Stream, Tip
 
 @dataclass
 class Walk:
-    """How far a walk came. tip: where it ended. roots: hash of the tree at the sizes that were asked for."""
+    """How far a walk came. tip: where it ended. roots: hash of the tree at the sizes that were asked for.
+
+    turns: the keys, each with the number of entries before the first that it sealed.
+    """
 
     tip: Tip
     fault: Optional[Fault] = None
@@ -27,6 +30,7 @@ class Walk:
     began: dict[int, str] = field(default_factory=dict)
     unknown_key: str = ""
     keys: list[str] = field(default_factory=list)
+    turns: list[tuple[int, str]] = field(default_factory=list)
     sealed: bool = True
 
 
@@ -135,6 +139,7 @@ class _Walker:
             return False
         self._checker = entry.Checker(key.secret)
         self.done.keys.append(number)
+        self.done.turns.append((self.tip.size, number))
         return True
 
     def _own(self, raw: bytes) -> None:
@@ -173,7 +178,21 @@ def _end(done: Walk, *, base: Optional[Base], told: bool, head: Optional[Tip]) -
         done.fault = Fault(
             DELETED, 1, "base.json", 0, f"entries 1 to {base.dropped} are gone, and no entry of the log says so"
         )
+    elif head and done.sealed and done.turns and head.key != _key_at(done, head.size):
+        done.fault = Fault(
+            TRUNCATED,
+            tip.size + 1,
+            "head.json",
+            0,
+            f"the head is sealed with a key that was replaced before entry {head.size}, so entries behind entry "
+            f"{tip.size} may have been cut off",
+        )
     elif head and head.size == tip.size and (head.leaf != tip.leaf or head.tree.nodes != tip.tree.nodes):
         done.fault = Fault(
             CHANGED, tip.size, tip.segment, 0, f"entry {tip.size} or one before is not the one that was acknowledged"
         )
+
+
+def _key_at(done: Walk, size: int) -> str:
+    """The key that the next entry of a log of that size has."""
+    return next((key for before, key in reversed(done.turns) if before <= size), done.tip.key)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..clock import now_or
 from ..errors import MaintenanceError
 from ..findings import Action
 from ..glue import Outcome
-from . import anchor, checkpoint, export, judge, keys
+from . import anchor, checkpoint, export, judge, keys, note
 from .common import Options, add, begun, name_of, ring_of, since_of, streams_of
 from .store import KEEPING
 from .writing import append_state, prune_state, rotate_state
@@ -27,13 +27,15 @@ def work(options: Options, *, check_mode: bool) -> Outcome:
 
 
 def _verify(options: Options, *, now: datetime, dry: bool) -> Outcome:
-    checkpoints = judge.parse_all([*options["checkpoints"], *_anchored_notes(options)])
+    checkpoints = _parse_all([*options["checkpoints"], *_anchored_notes(options)])
     done = begun()
-    done.findings = [keys.judge(options["key_file"], keys.read(options["key_file"]))]
+    ring = keys.read(options["key_file"])
+    done.findings = [keys.judge(options["key_file"], ring)]
     for stream in streams_of(options):
         verified = judge.verify(
             stream,
             lambda: keys.read(options["key_file"]),
+            name=name_of(options, stream) if options["origin"] else "",
             checkpoints=checkpoints,
             anchor_error=options["anchor_error"],
             anchor_age_hours=options["anchor_age_hours"],
@@ -41,8 +43,13 @@ def _verify(options: Options, *, now: datetime, dry: bool) -> Outcome:
             repair=options["repair"] and not dry,
         )
         name = verified.details["origin"] or name_of(options, stream)
-        add(done, {**verified.details, "origin": name}, *verified.findings)
+        end = keys.left_behind(options["key_file"], ring, verified.key, stream=stream.name) if ring else []
+        add(done, {**verified.details, "origin": name}, *verified.findings, *end)
     return done
+
+
+def _parse_all(notes: Sequence[str]) -> list[note.Checkpoint]:
+    return [note.parse(text if text.endswith("\n") else text + "\n") for text in notes if text.strip()]
 
 
 def _anchored_notes(options: Options) -> list[str]:

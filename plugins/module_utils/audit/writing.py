@@ -27,7 +27,7 @@ def append_state(options: Options, *, now: datetime, dry: bool) -> Outcome:
     policy = derive.Policy(procedures=options["security_procedures"], actions=options["security_actions"])
     deeds = [entry.deed_of(row, now=now) for row in options["entries"]]
     if options["run"]:
-        deeds += derive.deeds_of(derive.read_record(options["run"]))
+        deeds += derive.deeds_in(options["run"])
     ring = new_ring(options, now=now, dry=dry)
     done = begun()
     done.findings = _away(options)
@@ -67,6 +67,8 @@ def _append_to(
         issued = None if dry else checkpoint.issue(stream, ring, written.tip, since=since_of(options, origin))
     action = _appended(stream, len(written.numbers), written.known, dry=dry)
     more = issued.findings if issued else []
+    if options["state"] != "rotate":
+        more = [*keys.left_behind(options["key_file"], ring, written.sealed, stream=stream.name), *more]
     add(done, _written(written) | (issued.details if issued else {}), *written.findings, *more, action=action)
 
 

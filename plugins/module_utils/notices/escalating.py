@@ -19,6 +19,7 @@ from ..findings import Finding
 from ..windows.times import parse_duration, span
 from .announcing import POLICY, House, Planned
 from .compose import compose
+from .kinds import address_fault
 
 CHECK = "notice.escalation"
 # By contact, which of its fields is which kind of address.
@@ -38,36 +39,59 @@ class Level:
     channels: Sequence[str]
 
 
-def parse_levels(rows: Any, *, contacts: Sequence[Row], channels: Sequence[str]) -> list[Level]:
-    """The levels of ``policy_escalation``, lowest first. Raises MaintenanceError where one cannot be followed."""
-    by_name = {str(contact.get("name")): contact for contact in contacts}
-    levels = []
+def parse_levels(
+    rows: Any, *, contacts: Sequence[Row], channels: Sequence[str]
+) -> tuple[list[Level], list[MaintenanceError]]:
+    """The levels of ``policy_escalation``, lowest first, and why others of them cannot be followed."""
+    if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows or [], Sequence):
+        return [], [MaintenanceError("The levels of the escalation must be a list: correct policy_escalation.")]
+    by_name = {str(contact["name"]): contact for contact in contacts}
+    levels: dict[int, Level] = {}
+    wrong = []
     for row in rows or ():
-        of = f"of escalation level {row.get('level')!r}"
         try:
-            number = int(row["level"])
-        except (KeyError, TypeError, ValueError):
-            raise MaintenanceError(f"Each level of the escalation needs its number as level, not {row!r}.") from None
-        people = []
-        for field in ("contact", "deputy"):
-            name = row.get(field)
-            if name and name not in by_name:
-                raise MaintenanceError(f"The {field} {of}, {name}, is none of the contacts: add it to policy_contacts.")
-            people += [by_name[name]] if name else []
-        unknown = [name for name in row.get("channels") or () if name not in channels]
-        if unknown or not row.get("channels"):
-            what = (
-                f"channels {of} name {', '.join(unknown)}, which policy_channels does not have"
-                if unknown
-                else f"channels {of} are missing"
-            )
-            raise MaintenanceError(f"The {what}: name those by which the level is told.")
-        respond = parse_duration(row.get("respond_within"), what=f"The respond_within {of}")
-        levels.append(Level(number, str(row.get("role") or ""), people, respond, list(row["channels"])))
-    numbers = [level.number for level in levels]
-    if len(set(numbers)) < len(numbers):
-        raise MaintenanceError("Two levels of the escalation have the same number: give each its own.")
-    return sorted(levels, key=lambda level: level.number)
+            level = _level(row, by_name=by_name, channels=channels)
+            if level.number in levels:
+                raise MaintenanceError("Two levels of the escalation have the same number: give each its own.")
+            levels[level.number] = level
+        except MaintenanceError as error:
+            wrong.append(error)
+    return [levels[number] for number in sorted(levels)], wrong
+
+
+def _level(row: Any, *, by_name: Mapping[str, Row], channels: Sequence[str]) -> Level:
+    try:
+        number = int(row["level"])
+    except (KeyError, TypeError, ValueError):
+        raise MaintenanceError(f"Each level of the escalation needs its number as level, not {row!r}.") from None
+    of = f"of escalation level {number}"
+    people = []
+    for field in ("contact", "deputy"):
+        name = row.get(field)
+        if name and str(name) not in by_name:
+            raise MaintenanceError(f"The {field} {of}, {name}, is none of the contacts: add it to policy_contacts.")
+        people += [by_name[str(name)]] if name else []
+    for person in people:
+        _require_addresses(person)
+    given = row.get("channels") or []
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, Sequence) or not names:
+        raise MaintenanceError(f"The channels {of} are missing: name those by which the level is told.")
+    unknown = [str(name) for name in names if name not in channels]
+    if unknown:
+        raise MaintenanceError(
+            f"The channels {of} name {', '.join(unknown)}, which policy_channels does not have: "
+            "name those by which the level is told."
+        )
+    respond = parse_duration(row.get("respond_within"), what=f"The respond_within {of}")
+    return Level(number, str(row.get("role") or ""), people, respond, list(names))
+
+
+def _require_addresses(person: Row) -> None:
+    for field in _ADDRESSES:
+        reason = address_fault(field, str(person[field])) if person.get(field) else None
+        if reason:
+            raise MaintenanceError(f"The contact {person['name']} has a wrong {field}: {reason}.")
 
 
 def escalate(levels: Sequence[Level], *, now: datetime, house: House) -> Planned:

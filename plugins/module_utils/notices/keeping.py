@@ -38,7 +38,7 @@ def keep(options: Row, *, check_mode: bool) -> Outcome:
     names = [notice.get("identity") for notice in options["notices"]]
     if not all(names) or len(set(names)) < len(names):
         raise MaintenanceError("Each of the notices needs an identity of its own.")
-    if not exists(options["root"]) and (check_mode or options["state"] in ("list", "prune", "acknowledge")):
+    if not exists(options["root"]) and (check_mode or options["state"] in ("listed", "prune", "acknowledge")):
         if options["state"] == "acknowledge":
             raise MaintenanceError(f"There is no ledger of notices in {options['root']}: see root.")
         return Outcome(details=_details())
@@ -173,7 +173,7 @@ _STATES: Mapping[str, Callable[[Ledger, Row, datetime, Terms, bool], Outcome]] =
     "settle": _settle,
     "add": _add,
     "acknowledge": _acknowledge,
-    "list": _list,
+    "listed": _list,
     "prune": _prune,
 }
 

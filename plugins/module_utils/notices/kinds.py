@@ -39,3 +39,8 @@ def make(settings: Settings) -> Channel:
 def fault(settings: Settings) -> Optional[str]:
     """What is wrong with the options, as far as it can be told without the network; None where nothing is."""
     return _FAULTS[settings["kind"]](settings)
+
+
+def address_fault(field: str, address: str) -> Optional[str]:
+    """What is wrong with the mail or phone of a contact; None where nothing is."""
+    return mail.address_fault(address) if field == "mail" else sms.number_fault(address)

@@ -18,6 +18,7 @@ from .channel import Notice, as_data
 from .compose import compose
 from .delivery import Patience, actions_of, deliver, findings_of, unwanted
 from .prepared import send_prepared
+from .sorting import sort_contacts
 
 # Events that somebody may have to answer.
 ESCALATED = ("emergency", "failure")
@@ -44,6 +45,9 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
         else:
             wanted[settings["name"]] = settings
     refused = {name: reason for name, reason in ((name, kinds.fault(one)) for name, one in wanted.items()) if reason}
+    for wrong in options["faults"]:
+        reason = unwanted(wrong, event=notice.event, outcome=notice.outcome, outcomes=options["outcomes"])
+        (others if reason else refused)[wrong["name"]] = reason or wrong["reason"]
     ready = {name: settings for name, settings in wanted.items() if name not in refused}
     details: dict[str, Any] = {
         "subject": notice.subject,
@@ -66,7 +70,7 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
     details["delivered"] = [delivery.name for delivery in deliveries if not delivery.fault]
     details["undelivered"] = [{"channel": name, "reason": reason} for name, reason in reasons.items()]
     escalate = _escalates(options)
-    if reasons or (escalate and wanted):
+    if reasons or escalate:
         left = {one.name: list(one.left) for one in deliveries if one.left}
         details["queue"] = [_queued(notice, details["delivered"], reasons, left=left, escalate=escalate)]
     if options["queue"] == "follows":
@@ -89,7 +93,7 @@ def _notice(options: Mapping[str, Any]) -> Notice:
         run=options["run"],
         note=" ".join(part for part in (options["note"], remark) if part),
         report=options["report"],
-        contacts=options["contacts"],
+        contacts=sort_contacts(options["contacts"])[0],
         acknowledge=options["acknowledge"] if _escalates(options) else "",
         templates=templates.Templates(options["templates"]),
     )

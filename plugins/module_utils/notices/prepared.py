@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Optional
 
 from ..errors import MaintenanceError
 from ..findings import Action, Finding
@@ -23,12 +23,13 @@ _GONE = "the policy has no channel of this name"
 def send_prepared(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) -> Outcome:
     """Sends the notices ``prepared``, each to the channels that it names. Raises MaintenanceError for no notices."""
     settings = {one["name"]: one for one in options["channels"]}
+    wrong = {one["name"]: one["reason"] for one in options["faults"]}
     jobs: dict[str, list[Notice]] = {}
     refused: list[Delivery] = []
     for given in options["prepared"]:
         notice = _read(given)
         for name in given.get("channels") or ():
-            reason = kinds.fault(settings[name]) if name in settings else _GONE
+            reason = _fault(settings[name], notice) if name in settings else wrong.get(name, _GONE)
             if reason:
                 refused.append(Delivery(name, 0, 0.0, fault=reason, identity=notice.identity))
             else:
@@ -48,6 +49,12 @@ def send_prepared(options: Mapping[str, Any], *, patience: Patience, check_mode:
             "queue": [],
         },
     )
+
+
+def _fault(settings: Mapping[str, Any], notice: Notice) -> Optional[str]:
+    if notice.event in kinds.NEVER.get(settings["kind"], ()):
+        return f"a channel of the kind {settings['kind']} takes no notice of the event {notice.event}"
+    return kinds.fault(settings)
 
 
 def _for_channel(notice: Notice, settings: Mapping[str, Any], given: Mapping[str, Any]) -> Notice:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..errors import MissingLibrary
 from ..libraries import optional, require
@@ -19,6 +19,8 @@ from .channel import DeliveryError, masked
 # What is worth trying again: the request timed out, came too early, or too many came.
 LATER = (408, 425, 429)
 _LONGEST_ANSWER = 4_000_000
+# Shorter parts of an address are words such as v2 and sms.
+_SECRET_FROM = 8
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,15 @@ def server_of(url: Optional[str], *, option: str) -> Server:
     if not url or not host or parts.scheme not in ("http", "https"):
         raise DeliveryError(f"its {option} is no http or https address", passing=False)
     return Server(url, host)
+
+
+def address_secrets(url: str) -> list[Optional[str]]:
+    """What of an address a server must not repeat into words: path and query, as a whole and in their parts."""
+    parts = urlsplit(url)
+    whole = [url, f"{parts.path}?{parts.query}", parts.path, parts.query, parts.username or "", parts.password or ""]
+    pieces = [*parts.path.split("/"), *(value for _key, value in parse_qsl(parts.query))]
+    said = [*(text for text in whole if len(text) > 1), *(piece for piece in pieces if len(piece) >= _SECRET_FROM)]
+    return [*said, *(unquote(text) for text in said)]
 
 
 def ask(

@@ -40,7 +40,9 @@ def in_utc(local: datetime, zone: ZoneInfo) -> datetime:
     assert before is not None
     assert after is not None
     hits = [
-        guess - offset for offset in {before, after} if (guess - offset).astimezone(zone).replace(tzinfo=None) == local
+        guess - offset
+        for offset in dict.fromkeys((before, after))
+        if (guess - offset).astimezone(zone).replace(tzinfo=None) == local
     ]
     return min(hits, default=guess - before)
 

@@ -55,6 +55,8 @@ class Mail:
             raise _refusal(_step(error), error.smtp_code, error.smtp_error, self._secrets(password)) from None
         except smtplib.SMTPNotSupportedError:
             raise DeliveryError(self._unsupported(), passing=False) from None
+        except UnicodeEncodeError:
+            raise DeliveryError("its user name or password has letters other than ASCII", passing=False) from None
         except ssl.SSLCertVerificationError as error:
             raise DeliveryError(f"its certificate is not trusted ({error.verify_message})", passing=False) from None
         except (OSError, smtplib.SMTPException) as error:
@@ -115,14 +117,21 @@ class Mail:
 
 def check_addresses(settings: Mapping[str, Any]) -> Optional[str]:
     """What is wrong with the channel's addresses; None where nothing is."""
-    for address in (settings["sender"], *settings["recipients"]):
-        bare = address.rpartition("<")[2].rstrip("> ") if "<" in address else address
-        try:
-            Address(addr_spec=bare)
-        except (ValueError, IndexError):
-            return f"{address!r} is no mail address"
-        if "@" not in bare or not address.isprintable():
-            return f"{address!r} is no mail address"
+    faults = (address_fault(address) for address in (settings["sender"], *settings["recipients"]))
+    return next((fault for fault in faults if fault), None)
+
+
+def address_fault(address: str) -> Optional[str]:
+    """Why mail cannot go there; None where it can."""
+    bare = address.rpartition("<")[2].rstrip("> ") if "<" in address else address
+    try:
+        Address(addr_spec=bare)
+    except (ValueError, IndexError):
+        return f"{address!r} is no mail address"
+    if "@" not in bare or not address.isprintable():
+        return f"{address!r} is no mail address"
+    if not bare.isascii():
+        return f"{address!r} has letters that mail servers may not take: write it in ASCII"
     return None
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from ...report.humanise import clean, count
 from ..channel import DeliveryError, Notice, secret
-from ..web import ask, require_success, server_of
+from ..web import address_secrets, ask, require_success, server_of
 
 LONGEST = 160
 # 3GPP TS 23.038, 6.2.1: the default alphabet; those of its extension take two places.
@@ -43,6 +43,7 @@ class Sms:
         headers, secrets = self._access()
         numbers = self._left.get(notice.identity) or list(notice.to.get("phone") or self._settings["recipients"])
         text = short_text(notice.subject)
+        secrets += address_secrets(server.url)
         failed: dict[str, DeliveryError] = {}
         for number in numbers:
             body = self._body(number, text)
@@ -121,12 +122,18 @@ def _in_alphabet(char: str) -> str:
 def check(settings: Mapping[str, Any]) -> Optional[str]:
     """What is wrong with the channel's options; None where nothing is."""
     for number in settings["recipients"]:
-        if not _NUMBER.fullmatch(str(number)):
-            return f"{number!r} is no telephone number: write it as +31612345678"
+        reason = number_fault(str(number))
+        if reason:
+            return reason
     for name in settings.get("fields") or {}:
         if name not in FIELDS:
             return f"its fields name {name!r}, which is none of {', '.join(FIELDS)}"
     return None
+
+
+def number_fault(number: str) -> Optional[str]:
+    """Why it is no telephone number; None where it is one."""
+    return None if _NUMBER.fullmatch(number) else f"{number!r} is no telephone number: write it as +31612345678"
 
 
 def _key(notice: Notice, number: str) -> str:

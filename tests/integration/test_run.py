@@ -243,7 +243,7 @@ def test_an_inventory_without_a_system_is_refused(platform: Platform) -> None:
     platform.variables = {"run_open_system": ""}
     run = platform.run("breaks")
     assert run.status != 0
-    assert "The inventory must name the system (run_open_system)" in run.output
+    assert "The inventory must name the system (policy_system)" in run.output
     assert "on fire" not in run.output
 
 

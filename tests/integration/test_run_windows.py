@@ -135,6 +135,13 @@ def test_without_windows_there_is_no_maintenance(platform: Platform) -> None:
     assert "policy_windows" in run.output
 
 
+def test_policy_that_nobody_reads_is_refused(platform: Platform) -> None:
+    platform.variables.update(policy_windows=[ALWAYS], policy_blackout=[{"name": "misspelt"}])
+    run = platform.run("quiet")
+    assert run.status == 2
+    assert "Nobody reads policy_blackout, so that policy would not hold" in " ".join(run.output.split())
+
+
 def test_what_policy_wants_to_know_before_must_be_known(platform: Platform) -> None:
     platform.variables.update(
         policy_windows=[ALWAYS], run_open_requires={"maintenance": ["ticket", "rollback_plan"]}, run_open_ticket="CHG-1"

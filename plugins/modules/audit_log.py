@@ -64,9 +64,10 @@ options:
     default: hmac
   origin:
     description:
-      - Name of the log where it begins, to which the name of the stream is added; the name of this host where it is
-        empty.
-      - A log keeps its name.
+      - Name of the log, to which the name of the stream is added. A log keeps its name.
+      - With V(verify), a log of another name is critical. Where it is empty, V(verify) believes what the log says of
+        itself, so give it where this host may have been taken over.
+      - Where it is empty, a new log gets the name of this host.
     type: str
     default: ""
   entries:

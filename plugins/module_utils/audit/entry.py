@@ -96,8 +96,9 @@ def fitted(deed: Deed) -> Deed:
     """The deed in the form of an entry, where it comes from a record: what modules of others call their actions may
     not pass for the log's own, and one endless text may not keep a run out of the log."""
     action = re.sub(r"[^a-z0-9_]+", "_", deed.action.lower()).strip("_")[:60] or "act"
-    texts = {name: _short(str(getattr(deed, name))) for name in _TEXTS}
-    return replace(deed, **{**texts, "action": action if action[0].isalpha() else f"a_{action}"})
+    texts: dict[str, Any] = {name: _short(str(getattr(deed, name))) for name in _TEXTS}
+    texts["action"] = action if action[0].isalpha() else f"a_{action}"
+    return replace(deed, **texts)
 
 
 def _short(text: str) -> str:

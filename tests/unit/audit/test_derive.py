@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.audit.derive import Policy, deeds_of
 from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
-from tests.lab.audit import Log, entry, stream
+from tests.lab.audit import Log, entry, found, stream
 
 RUN = "20261121T020000Z-weekly-3f9a1c"
 TIME = "2026-11-21T02:00:{:02}Z"
@@ -164,4 +164,47 @@ def test_what_is_no_record_is_refused(log: Log, tmp_path: Path, content: str | N
         (tmp_path / "record.json").write_text(content)
     with pytest.raises(MaintenanceError, match=r"cannot be read|is no record of a run"):
         log.run("append", run=str(tmp_path))
+    assert not log.root.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["audit.rotated", "audit.pruned", "audit.opened", "Re-Index!", "9 lives", "...", "x" * 99]
+)
+def test_no_record_writes_what_only_the_log_says_of_itself(
+    log: Log, record: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    log.append(1)
+    record["actions"] = [action(1, action=name, after={"key": "00000000", "origin": "other/operational"})]
+    assert stream(log.run("append", run=write(tmp_path / "run", record)))["appended"] > 1
+    assert found(log.verify(), "audit.chain").status == "ok"
+    own = [row for row in map(json.loads, log.lines()) if row["action"].startswith("audit.")]
+    assert [row["operator"] for row in own] == ["audit_log"]
+
+
+def test_one_endless_text_keeps_no_run_out_of_the_log(log: Log, record: dict[str, Any], tmp_path: Path) -> None:
+    record["actions"][0]["target"] = "t" * 100000
+    log.run("append", run=write(tmp_path / "run", record))
+    (cut,) = [row["target"] for row in map(json.loads, log.lines()) if row["target"].startswith("ttt")]
+    assert len(cut) <= 4000
+    assert "(100000 characters, SHA-256 " in cut
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"actions": [{}]},
+        {"actions": "none"},
+        {"actions": 5},
+        {"attention": [{"check": "run.task"}]},
+        {"attention": [[]]},
+        {"verdict": "ok"},
+        {"run": {"id": "r", "started": "yesterday"}},
+        {"run": {"id": "r", "started": TIME.format(0), "approval": "Ada"}},
+    ],
+)
+def test_a_record_that_was_damaged_is_refused(
+    log: Log, record: dict[str, Any], tmp_path: Path, more: dict[str, Any]
+) -> None:
+    with pytest.raises(MaintenanceError, match="is no record of a run; close the run anew"):
+        log.run("append", run=write(tmp_path / "run", {**record, **more}))
     assert not log.root.exists()

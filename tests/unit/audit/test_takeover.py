@@ -151,3 +151,28 @@ def test_an_anchor_host_that_is_away_is_a_warning_and_says_so(taken: Log) -> Non
     # The next append brings it.
     assert found(taken.anchored_append(1), "audit.anchor").status == "ok"
     assert next(iter(taken.known().values()))["size"] == 23
+
+
+def test_a_log_of_another_name_does_not_choose_its_own_checkpoints(taken: Log) -> None:
+    """The anchor host takes the first checkpoint of any log; which log belongs here, the controller says."""
+    shutil.rmtree(taken.root)
+    forged = stream(taken.run("append", entries=[entry(1)], origin="other", anchored=taken.known()))
+    assert found(taken.take_anchor({forged["origin"]: forged}), "audit.anchor").status == "ok"
+    verified = taken.verify(anchored=taken.known())
+    finding = found(verified, "audit.chain")
+    assert (finding.status, finding.evidence["kind"]) == ("critical", "replayed")
+    assert "the log in this folder is other/operational, not clinic/operational" in finding.message
+    assert found(verified, "audit.anchor").status != "ok"
+
+
+def test_nor_does_a_stream_in_the_place_of_the_other(log: Log) -> None:
+    log.run("append", entries=[entry(1), entry(2, security=True)], streams=["operational", "security"], origin="")
+    shutil.rmtree(log.root / "security")
+    shutil.copytree(log.folder, log.root / "security")
+    finding = found(log.verify(streams=["security"], origin=""), "audit.chain")
+    assert (finding.status, finding.evidence["kind"]) == ("critical", "replayed")
+
+
+def test_the_log_of_another_system_on_the_anchor_host_is_not_missed_here(taken: Log) -> None:
+    (finding,) = taken.verify(anchored=taken.known(), origin="clinic2", path=str(taken.root / "none")).findings[1:]
+    assert (finding.check, finding.status) == ("audit.chain", "unknown")

@@ -14,9 +14,12 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from ansible_collections.careops.maintenance.plugins.module_utils.audit import keys as keys_of
 from ansible_collections.careops.maintenance.plugins.module_utils.audit import retention, store
+from ansible_collections.careops.maintenance.plugins.module_utils.audit.merkle import leaf_hash
+from ansible_collections.careops.maintenance.plugins.module_utils.audit.store import Stream, Tip
 from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
-from tests.lab.audit import Log, entry, fault, found, stream
+from tests.lab.audit import NOW, Log, entry, fault, found, stream
 
 NAME = "clinic/operational"
 
@@ -379,3 +382,40 @@ def test_an_export_is_replaced_by_the_next(log: Log, tmp_path: Path) -> None:
         log.run("export", destination=str(tmp_path / "export"))
     names = {path.name for path in (tmp_path / "export" / "operational").iterdir()}
     assert names == {"entries.jsonl", "entries.csv", "checkpoint", "about.json"}
+
+
+def test_who_holds_a_replaced_key_does_not_go_on_with_it_unseen(log: Log, tmp_path: Path) -> None:
+    log.append(3)
+    shutil.copytree(log.folder, tmp_path / "before")
+    old = log.key_file.read_bytes()
+    log.run("rotate")
+    new = log.key_file.read_bytes()
+    assert found(log.verify(), "audit.key").status == "ok"
+    shutil.rmtree(log.folder)
+    shutil.copytree(tmp_path / "before", log.folder)
+    log.key_file.write_bytes(old)
+    log.append(4)
+    log.key_file.write_bytes(new)
+    judged = [finding for finding in log.verify().findings if finding.check == "audit.key"]
+    assert [finding.status for finding in judged] == ["ok", "warning"]
+    assert "which" in judged[1].message and "old key" in judged[1].message
+    written = log.run("append", entries=[entry(1)])
+    assert found(written, "audit.key").status == "warning"
+    assert [finding.check for finding in log.run("append", entries=[entry(2)]).findings] == []
+
+
+@pytest.mark.parametrize("behind", [0, 1])
+def test_nor_seals_an_end_with_it(log: Log, behind: int) -> None:
+    """Cuts off the end, and seals a head with the old key: of the last entry that is left, or of one before."""
+    log.append(3)
+    log.run("rotate")
+    log.append(4)
+    ring = keys_of.read(str(log.key_file))
+    assert ring is not None
+    lines = log.lines()[:7]
+    log.segments()[0].write_bytes(b"".join(line + b"\n" for line in lines))
+    tip = Tip(origin="clinic/operational", key=ring.keys[0].id, segment=log.segments()[0].name)
+    for line in lines[: 7 - behind]:
+        tip.step(line, leaf_hash(line), NOW)
+    Stream(str(log.root), "operational").write_head(tip, ring)
+    assert fault(log.verify()) == ("truncated", 8)

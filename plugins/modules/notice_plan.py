@@ -18,7 +18,8 @@ description:
     out, and the finding V(notice.advance) says which came too late.
   - What was announced and is no opening any more is cancelled (V(cancel)). A policy without any window cancels nothing,
     and is the critical finding V(notice.policy).
-  - A part of the policy that is wrong is the critical finding V(notice.policy) too, and the other part is followed.
+  - What is wrong in the policy (a window, a level, a channel, a contact) is the critical finding V(notice.policy) too,
+    and everything else is followed. Nothing is cancelled as long as a window cannot be read.
   - A notice that somebody has to answer goes to the first level of O(escalation) at once, and to each further level
     when those before it have had their time. When all of them had it, the finding V(notice.escalation) is critical.
 options:
@@ -28,13 +29,11 @@ options:
     required: true
   windows:
     description: The maintenance windows, as C(policy_windows) has them.
-    type: list
-    elements: dict
+    type: raw
     default: []
   blackouts:
     description: When there is no maintenance, as C(policy_blackouts) has it.
-    type: list
-    elements: dict
+    type: raw
     default: []
   time_zone:
     description: IANA time zone of windows and blackouts that name none.
@@ -49,18 +48,23 @@ options:
     description: By name of the channel the list of events that it takes; all of them where it is not there.
     type: dict
     default: {}
-  contacts:
-    description: People, each with C(name) and, where known, C(role), C(mail), C(phone) and C(deputy).
+  faults:
+    description:
+      - Channels that policy has and nobody can use, as the filter P(careops.maintenance.notice_channels#filter) returns
+        them. Each is the critical finding V(notice.policy), and its notices are planned, so that they wait for it.
     type: list
     elements: dict
+    default: []
+  contacts:
+    description: People, each with C(name) and, where known, C(role), C(mail), C(phone) and C(deputy).
+    type: raw
     default: []
   escalation:
     description:
       - Levels, each with C(level) (its number), C(role), C(contact), C(deputy), C(respond_within) (ISO 8601) and
         C(channels).
       - Mail and SMS channels go to the addresses of contact and deputy, where these have any.
-    type: list
-    elements: dict
+    type: raw
     default: []
   known:
     description: What the ledger has, as M(careops.maintenance.notice_ledger) lists it.

@@ -55,8 +55,7 @@ options:
     default: ""
   contacts:
     description: People to ask, each with C(name) and, where they are known, C(role), C(mail), C(phone) and C(deputy).
-    type: list
-    elements: dict
+    type: raw
     default: []
   templates:
     description:
@@ -88,6 +87,13 @@ options:
     elements: str
     choices: [ok, attention, failed]
     default: [ok, attention, failed]
+  faults:
+    description:
+      - Channels that policy has and nobody can use, as the filter P(careops.maintenance.notice_channels#filter) returns
+        them; a notice for one of them counts as not delivered.
+    type: list
+    elements: dict
+    default: []
   timeout:
     description: Seconds for each step on the network.
     type: float

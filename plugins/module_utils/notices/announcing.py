@@ -114,7 +114,7 @@ def cancel(openings: Sequence[Opening], *, now: datetime, house: House) -> Plann
     current = {opening_of(system=house.system, window=opening.as_dict()): opening for opening in openings}
     for key, entries in _announced(house, now=now):
         names = {name for entry in entries for name, one in entry["channels"].items() if one["state"] == "delivered"}
-        cancelled = f"{key}.cancel"
+        cancelled, again = _turns(key, house)
         if key not in current and cancelled not in house.known:
             window = entries[-1]["data"]["window"]
             notice = compose(
@@ -132,13 +132,23 @@ def cancel(openings: Sequence[Opening], *, now: datetime, house: House) -> Plann
                 expires=window["opens"],
                 supersedes=waiting,
             )
-        elif key in current and cancelled in house.known and f"{key}.again" not in house.known:
-            notice = _notice(
-                "advance", current[key], identity=f"{key}.again", house=house, note="It takes place after all."
-            )
+        elif key in current and cancelled in house.known:
+            notice = _notice("advance", current[key], identity=again, house=house, note="It takes place after all.")
             expires = to_text(current[key].opens)
             planned.add(notice, channels=house.channels("advance"), expires=expires, supersedes=[cancelled])
     return planned
+
+
+def _turns(key: str, house: House) -> tuple[str, str]:
+    """The identities of the cancellation that counts now, and of the notice that takes it back: a policy may
+    change its mind more than once."""
+    number = 1
+    while True:
+        rest = f"-{number}" if number > 1 else ""
+        cancelled, again = f"{key}.cancel{rest}", f"{key}.again{rest}"
+        if again not in house.known:
+            return cancelled, again
+        number += 1
 
 
 def without_windows(house: House, *, now: datetime) -> list[Finding]:

@@ -45,16 +45,15 @@ def parse_levels(
     """The levels of ``policy_escalation``, lowest first, and why others of them cannot be followed."""
     if isinstance(rows, (str, bytes, Mapping)) or not isinstance(rows or [], Sequence):
         return [], [MaintenanceError("The levels of the escalation must be a list: correct policy_escalation.")]
-    by_name = {str(contact["name"]): contact for contact in contacts}
     levels: dict[int, Level] = {}
-    wrong = []
+    by_name, wrong = _reachable(contacts)
     for row in rows or ():
         try:
             level = _level(row, by_name=by_name, channels=channels)
             if level.number in levels:
                 raise MaintenanceError("Two levels of the escalation have the same number: give each its own.")
             levels[level.number] = level
-        except MaintenanceError as error:
+        except MaintenanceError as error:  # noqa: PERF203 - one wrong level leaves the others
             wrong.append(error)
     return [levels[number] for number in sorted(levels)], wrong
 
@@ -71,8 +70,6 @@ def _level(row: Any, *, by_name: Mapping[str, Row], channels: Sequence[str]) -> 
         if name and str(name) not in by_name:
             raise MaintenanceError(f"The {field} {of}, {name}, is none of the contacts: add it to policy_contacts.")
         people += [by_name[str(name)]] if name else []
-    for person in people:
-        _require_addresses(person)
     given = row.get("channels") or []
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, Sequence) or not names:
@@ -87,11 +84,19 @@ def _level(row: Any, *, by_name: Mapping[str, Row], channels: Sequence[str]) -> 
     return Level(number, str(row.get("role") or ""), people, respond, list(names))
 
 
-def _require_addresses(person: Row) -> None:
-    for field in _ADDRESSES:
-        reason = address_fault(field, str(person[field])) if person.get(field) else None
-        if reason:
-            raise MaintenanceError(f"The contact {person['name']} has a wrong {field}: {reason}.")
+def _reachable(contacts: Sequence[Row]) -> tuple[dict[str, Row], list[MaintenanceError]]:
+    """The contacts by name, without addresses that are none: one of them keeps nobody else from being told."""
+    by_name: dict[str, Row] = {}
+    wrong = []
+    for contact in contacts:
+        faults = {field: address_fault(field, str(contact[field])) for field in _ADDRESSES if contact.get(field)}
+        by_name[str(contact["name"])] = {key: value for key, value in contact.items() if not faults.get(key)}
+        wrong += [
+            MaintenanceError(f"The contact {contact['name']} has a wrong {field}: {fault}.")
+            for field, fault in faults.items()
+            if fault
+        ]
+    return by_name, wrong
 
 
 def escalate(levels: Sequence[Level], *, now: datetime, house: House) -> Planned:

@@ -19,6 +19,7 @@ from .ledger import Ledger, exists, opened, summary_of
 from .waiting import CHECK, Entry, Terms
 
 Row = Mapping[str, Any]
+_LONGEST_DAYS = 36525
 
 
 def keep(options: Row, *, check_mode: bool) -> Outcome:
@@ -33,15 +34,23 @@ def keep(options: Row, *, check_mode: bool) -> Outcome:
         longest_pause=options["longest_pause"],
         give_up_after=options["give_up_after"],
     )
-    if min(terms.lease, terms.pause, terms.longest_pause, terms.give_up_after) <= 0:
-        raise MaintenanceError("The options lease, pause, longest_pause and give_up_after must be greater than 0.")
-    names = [notice.get("identity") for notice in options["notices"]]
+    times = (terms.lease, terms.pause, terms.longest_pause, terms.give_up_after)
+    if not all(0 < seconds <= _LONGEST_DAYS * 86400 for seconds in times):
+        raise MaintenanceError(
+            "The options lease, pause, longest_pause and give_up_after are seconds: greater than 0, and no century."
+        )
+    if not 1 <= options["keep_days"] <= _LONGEST_DAYS:
+        raise MaintenanceError(f"The option keep_days must be from 1 to {_LONGEST_DAYS}.")
+    names = [str(notice.get("identity") or "") for notice in options["notices"]]
     if not all(names) or len(set(names)) < len(names):
         raise MaintenanceError("Each of the notices needs an identity of its own.")
-    if not exists(options["root"]) and (check_mode or options["state"] in ("listed", "prune", "acknowledge")):
+    if not exists(options["root"]):
         if options["state"] == "acknowledge":
             raise MaintenanceError(f"There is no ledger of notices in {options['root']}: see root.")
-        return Outcome(details=_details())
+        if options["state"] in ("listed", "prune"):
+            return Outcome(details=_details())
+        if check_mode:
+            return _STATES[options["state"]](Ledger(""), options, now, terms, check_mode)
     try:
         with opened(options["root"], make=not check_mode) as ledger:
             outcome = _STATES[options["state"]](ledger, options, now, terms, check_mode)
@@ -109,7 +118,9 @@ def _add(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mode: 
     for notice in options["notices"]:
         entry = ledger.entries.get(notice["identity"])
         if entry is None and ledger.has(notice["identity"]):
-            raise MaintenanceError(f"The ledger's file of the notice {notice['identity']} cannot be read.")
+            raise MaintenanceError(
+                f"The ledger's file of the notice {notice['identity']} cannot be read: move it away and look into it."
+            )
         if entry is None:
             entry, news = waiting.new_entry(notice, now=now), True
         else:

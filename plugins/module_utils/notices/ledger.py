@@ -27,14 +27,15 @@ _LONGEST_NAME = 150
 
 
 class Ledger:
-    """The entries, read once. Use it within ``opened``. findings: files that cannot be read."""
+    """The entries, read once. Use it within ``opened``. folder: empty for one that is not there yet.
+    findings: files that cannot be read."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self.entries: dict[str, Entry] = {}
         self.findings: list[Finding] = []
         self._broken: set[str] = set()
-        for name in sorted(os.listdir(folder)):
+        for name in sorted(os.listdir(folder)) if folder else ():
             if name.endswith(_SUFFIX) and not name.startswith("."):
                 self._read(name)
 
@@ -60,7 +61,7 @@ class Ledger:
         try:
             with open(self._path(name), encoding="utf-8") as stream:
                 content = json.load(stream)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             content = None
         if is_entry(content) and _name(content["identity"]) == name:
             self.entries[content["identity"]] = content

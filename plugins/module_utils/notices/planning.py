@@ -93,7 +93,7 @@ def _good_windows(options: Mapping[str, Any]) -> tuple[Any, list[Planned]]:
         try:
             Question([row], time_zone=options["time_zone"])
             good.append(row)
-        except MaintenanceError as error:
+        except MaintenanceError as error:  # noqa: PERF203 - one wrong window leaves the others
             wrong.append(_wrong("windows", error))
     return good, wrong
 

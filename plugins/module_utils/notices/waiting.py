@@ -181,18 +181,41 @@ def is_entry(content: Any) -> bool:
         return False
     if not all(isinstance(content.get(key), str) for key in ("identity", "event", "subject", "body", "created")):
         return False
-    moments = [content["created"], content.get("not_before"), content.get("expires")]
+    acknowledged = content.get("acknowledged", {"by": "", "at": ""})
+    if not isinstance(acknowledged, dict) or not {"by", "at"} <= set(acknowledged):
+        return False
+    if not _is_data(content.get("data") or {}) or not isinstance(content.get("to") or {}, dict):
+        return False
+    window = (content.get("data") or {}).get("window") or {}
+    moments = [content["created"], content.get("not_before"), content.get("expires"), window.get("opens")]
     for channel in content["channels"].values():
-        if not isinstance(channel, dict) or channel.get("state") not in STATES:
+        if not _is_channel(channel):
             return False
         if channel["state"] == "waiting":
-            if not isinstance(channel.get("attempts"), int) or not channel.get("next"):
-                return False
             moments += [channel["next"], channel.get("lease")]
     try:
         return all(_moment(text) for text in moments if text is not None)
-    except (MaintenanceError, AttributeError):
+    except (MaintenanceError, AttributeError, TypeError):
         return False
+
+
+def _is_channel(channel: Any) -> bool:
+    if not isinstance(channel, dict) or channel.get("state") not in STATES:
+        return False
+    if channel["state"] != "waiting":
+        return True
+    left = channel.get("left") or []
+    return isinstance(channel.get("attempts"), int) and bool(channel.get("next")) and isinstance(left, list)
+
+
+def _is_data(data: Any) -> bool:
+    """Whether what machines are told has the parts that planning looks at."""
+    if not isinstance(data, dict):
+        return False
+    if not all(isinstance(data.get(key, {}), dict) for key in ("run", "window", "escalation")):
+        return False
+    window = data.get("window")
+    return not window or (isinstance(window.get("name"), str) and isinstance(data.get("maintenance"), str))
 
 
 def _waiting(now: datetime) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
 from ansible_collections.careops.maintenance.plugins.module_utils.notices import waiting
 from ansible_collections.careops.maintenance.plugins.module_utils.notices.planning import plan
 
@@ -45,6 +44,7 @@ def planned(now: datetime, known: dict[str, Any] | None = None, **more: Any) -> 
         "time_zone": "Europe/Amsterdam",
         "channels": ["mail", "sms"],
         "takes": {},
+        "faults": [],
         "contacts": PEOPLE,
         "escalation": [],
         "known": list((known or {}).values()),
@@ -246,31 +246,68 @@ def test_each_level_is_told_once_and_an_answer_ends_it() -> None:
     assert (result["notices"], result["findings"]) == ({}, [])
 
 
+OTHER = {**WINDOW, "name": "other"}
+UP = {**LEVELS[1], "level": 3}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"windows": [{**WINDOW, "rule": "FREQ=NEVER"}]}, "needs FREQ"),
-        ({"windows": [{**WINDOW, "announce": ["soon"]}]}, "An announce of window 'primary'"),
-        ({"escalation": [{**LEVELS[0], "contact": "Nobody"}]}, "none of the contacts"),
-        ({"escalation": [{**LEVELS[0], "channels": ["pager"]}]}, "pager"),
-        ({"escalation": [{**LEVELS[0], "channels": []}]}, "are missing"),
-        ({"escalation": [{**LEVELS[0], "respond_within": "quickly"}]}, "ISO 8601"),
-        ({"escalation": [{**LEVELS[0], "level": "high"}]}, "number as level"),
-        ({"escalation": [LEVELS[0], LEVELS[0]]}, "same number"),
+        ({"windows": [{**WINDOW, "rule": "FREQ=NEVER"}, OTHER]}, "needs FREQ"),
+        ({"windows": [{**WINDOW, "announce": ["soon"]}, OTHER]}, "An announce of window 'primary'"),
+        ({"windows": ["primary", OTHER]}, "must be a mapping with a name"),
+        ({"escalation": [{**LEVELS[0], "contact": "Nobody"}, UP]}, "none of the contacts"),
+        ({"escalation": [{**LEVELS[0], "channels": ["pager"]}, UP]}, "pager"),
+        ({"escalation": [{**LEVELS[0], "channels": []}, UP]}, "are missing"),
+        ({"escalation": [{**LEVELS[0], "respond_within": "quickly"}, UP]}, "ISO 8601"),
+        ({"escalation": [{**LEVELS[0], "level": "high"}, UP]}, "number as level"),
+        ({"escalation": [UP, UP]}, "same number"),
+        ({"escalation": ["first", UP]}, "number as level"),
+        ({"contacts": ["Anna", *PEOPLE], "escalation": [UP]}, "mapping with a name"),
+        ({"contacts": [{**PEOPLE[0], "mail": "anna@@clinic"}, *PEOPLE[1:]], "escalation": [UP]}, "has a wrong mail"),
+        ({"faults": [{"name": "chat", "reason": "it is odd", "events": None}], "escalation": [UP]}, "chat is set up"),
     ],
 )
-def test_a_policy_that_is_wrong_is_critical_and_stops_only_its_part(change: dict[str, Any], words: str) -> None:
-    change = {"escalation": LEVELS, **change}
-    result = planned(before(20), emergency(before(20)), **change)
-    said = dict(zip(result["findings"], result["messages"]))
-    assert words in said["notice.policy", "critical"]
-    assert any(one["event"] == "advance" for one in result["notices"].values()) is ("windows" not in change)
-    assert ("r1.emergency.level-1" in result["notices"]) is ("windows" in change)
+def test_a_policy_that_is_wrong_is_critical_and_stops_that_alone(change: dict[str, Any], words: str) -> None:
+    result = planned(before(20), emergency(before(20)), **{"windows": [OTHER], "escalation": [UP], **change})
+    assert [words in message for message in result["messages"] if "playbooks/notices.yml" not in message] == [True]
+    assert ("notice.policy", "critical") in result["findings"]
+    assert {"r1.emergency.level-3", "clinic.other.2026-07-12T00-00-00Z.PT24H"} <= set(result["notices"])
 
 
-def test_a_system_has_a_name() -> None:
-    with pytest.raises(MaintenanceError, match="has no name"):
-        planned(before(48), system="")
+@pytest.mark.parametrize(
+    ("change", "words", "told", "announced"),
+    [
+        ({"windows": {"name": "primary"}}, "must be a list", True, False),
+        ({"blackouts": [{"name": "x", "start": "soon"}]}, "blackout 'x'", True, False),
+        ({"system": ""}, "has no name", True, False),
+        ({"escalation": {"level": 1}}, "must be a list", False, True),
+    ],
+)
+def test_a_part_that_cannot_be_read_stops_that_part(
+    change: dict[str, Any], words: str, told: bool, announced: bool
+) -> None:
+    result = planned(before(20), emergency(before(20)), **{"escalation": LEVELS, **change})
+    assert words in " ".join(result["messages"])
+    assert ("r1.emergency.level-1" in result["notices"]) is told
+    assert (f"{KEY}.PT24H" in result["notices"]) is announced
+
+
+def test_a_window_that_cannot_be_read_is_not_taken_for_one_that_is_gone() -> None:
+    known = sent(planned(before(71))["notices"], now=before(71))
+    result = planned(before(30), known, windows=[{**WINDOW, "duration": "4 hours"}, OTHER])
+    assert not [one for one in result["notices"].values() if one["event"] == "cancel"]
+
+
+def test_a_policy_may_change_its_mind_more_than_once() -> None:
+    known = sent(planned(before(71))["notices"], now=before(71))
+    blackouts = [{"name": "audit", "start": "2026-07-12", "end": "2026-07-12"}]
+    told = []
+    for hours, closed in ((60, True), (59, True), (50, False), (49, False), (40, True), (39, True), (30, False)):
+        new = planned(before(hours), known, blackouts=blackouts if closed else [])["notices"]
+        told += [(hours, one["event"]) for one in new.values()]
+        known = sent(new, now=before(hours), known=known)
+    assert told == [(60, "cancel"), (50, "advance"), (40, "cancel"), (30, "advance")]
 
 
 def test_a_broken_template_is_said_and_the_notice_is_planned_all_the_same(tmp_path: Any) -> None:

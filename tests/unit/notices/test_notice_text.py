@@ -67,6 +67,8 @@ def test_an_identity_fits_a_header() -> None:
         ("Operations <operations@clinic.example>", True),
         ("operations", False),
         ("a b@clinic.example", False),
+        ("a@@clinic.example", False),
+        ("jörg@clinic.example", False),
         ("a@b\nBcc: c@d", False),
         ("", False),
     ],

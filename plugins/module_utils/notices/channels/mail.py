@@ -10,6 +10,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -126,7 +127,7 @@ def address_fault(address: str) -> Optional[str]:
     bare = address.rpartition("<")[2].rstrip("> ") if "<" in address else address
     try:
         Address(addr_spec=bare)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, MessageError):
         return f"{address!r} is no mail address"
     if "@" not in bare or not address.isprintable():
         return f"{address!r} is no mail address"

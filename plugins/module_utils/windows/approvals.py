@@ -22,11 +22,15 @@ _APPROVAL = ("by", "kind", "reason", "given_at")
 
 @dataclass(frozen=True)
 class Approver:
-    """A person who may approve. kinds: of what, None means anything. accounts: logins by which operators know them."""
+    """A person who may approve. kinds: of what, None means anything. accounts: what their logins may be.
+
+    told_apart: whether policy lists their logins, so that it can be told that they are not the operator.
+    """
 
     name: str
     kinds: Union[tuple[str, ...], None] = None
     accounts: tuple[str, ...] = ()
+    told_apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,9 @@ def parse_approvers(rows: Any) -> list[Approver]:
             )
         accounts = texts(row.get("accounts"), what=f"The accounts of approver {name!r}")
         mail = texts(row.get("mail") or None, what=f"The mail of approver {name!r}")
-        approvers.append(Approver(name=name, kinds=kinds or None, accounts=(*accounts, *mail)))
+        # Logins are often what stands before the @.
+        known = (*accounts, *mail, *(address.partition("@")[0] for address in mail))
+        approvers.append(Approver(name=name, kinds=kinds or None, accounts=known, told_apart=bool(accounts)))
     return approvers
 
 
@@ -84,6 +90,16 @@ def judge(
     fault = _fault(approval, named, approvers=approvers, operator=operator)
     # By the name that the policy writes, however it was typed.
     return fault or replace(approval, by=named[0].name)
+
+
+def doubt(approval: Approval, approvers: Sequence[Approver], *, operator: str) -> str:
+    """What nobody could check of an approval that holds, as a sentence behind others; empty where all was."""
+    if any(approver.told_apart for approver in approvers if _same(approver.name, approval.by)):
+        return ""
+    return (
+        f" Nobody could check that {approval.by} is another person than {operator.strip()}: "
+        "list the logins of approvers in policy_approvers, as accounts."
+    )
 
 
 def _read(row: Any) -> Union[Approval, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Optional
 
-from .approvals import DAY, Approval, Approver, is_given, judge
+from .approvals import DAY, Approval, Approver, doubt, is_given, judge
 from .openings import Opening, next_opening, open_at
 from .policy import IMPACTS, Blackout, Window
 from .times import span, when
@@ -95,7 +95,8 @@ def decide(policy: Policy, work: Work, *, approval: Any = None, operator: str = 
         return replace(decision, reason=f"{decision.reason[:-1]}; the approval given does not help: {judged}.")
     return Decision(
         True,
-        f"{judged.by} approved this {work.work_class} work ({judged.kind}): {judged.reason.rstrip('.')}.",
+        f"{judged.by} approved this {work.work_class} work ({judged.kind}): {judged.reason.rstrip('.')}."
+        + doubt(judged, policy.approvers, operator=operator),
         override=True,
         approval=judged,
         chance=decision.chance,

@@ -374,3 +374,16 @@ def test_null_is_empty() -> None:
         ["time_zone", "cadence", "needs", "approval_valid_for", "operator", "blackouts", "approval"]
     )
     assert (opened(clock=SUNDAY, **empty).details or {})["window"]["name"] == "weekly"
+
+
+def test_that_nobody_could_tell_the_two_apart_is_said() -> None:
+    ben = {**APPROVAL, "by": "Ben Okafor"}
+    assert "Nobody could check that Ben Okafor is another person than jdoe" in judged(SATURDAY, approval=ben).reason
+    assert "Nobody could check" not in judged(SATURDAY, approval=APPROVAL).reason
+
+
+@pytest.mark.parametrize("operator", ["ada", "ADA", "ada@clinic.example"])
+def test_a_login_may_be_what_stands_before_the_at(operator: str) -> None:
+    decision = judged(SATURDAY, approval=APPROVAL, operator=operator)
+    assert not decision.permitted
+    assert "cannot approve it too" in decision.reason

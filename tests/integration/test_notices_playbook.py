@@ -124,9 +124,9 @@ def test_through_a_week_each_notice_goes_out_once_on_each_channel(estate: Estate
     assert (told["operations"], told["chat"], told["page"]) == (once, once, ["scheduled", "scheduled"])
     assert told["phone"] == []
     first, second = estate.box.messages
-    assert first["Subject"] == "clinic: maintenance 2026-07-12 00:00 UTC, 4 h, downtime is possible"
+    assert first["Subject"] == "clinic: maintenance 2026-07-12 02:00 Europe/Amsterdam, 4 h, downtime is possible"
     # Long subjects are folded after their name.
-    assert second["Subject"].strip() == "clinic: reminder, maintenance 2026-07-12 00:00 UTC, 4 h, downtime is possible"
+    assert second["Subject"].strip() == "clinic: reminder, maintenance 2026-07-12 02:00 Europe/Amsterdam, 4 h, downtime is possible"
     for words in (
         "Sunday 12 July 2026 00:00 UTC",
         "02:00 Europe/Amsterdam",

@@ -78,7 +78,7 @@ def compose(
     if event in PUBLIC:
         title, text, more = words.render(f"{event}.public", context, ours=public_of(event, context))
         data["public"] = {"title": clean(title), "text": text}
-        faults += more
+        faults += [fault for fault in more if fault not in faults]
     return Notice(
         identity=identity,
         event=event,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Optional
 
 from ..clock import parse_moment, to_text
@@ -57,7 +57,7 @@ def window_facts(window: Optional[Row]) -> dict[str, Any]:
     opens, closes = _moment(window.get("opens")), _moment(window.get("closes"))
     zone = _zone(facts["time_zone"])
     if opens:
-        facts.update(opens=to_text(opens), begins=when(opens, zone), short=f"{opens:%Y-%m-%d %H:%M} UTC")
+        facts.update(opens=to_text(opens), begins=when(opens, zone), short=_short(opens, zone))
     if closes:
         facts.update(closes=to_text(closes), ends=when(closes, zone))
     if opens and closes:
@@ -82,6 +82,12 @@ def _moment(value: Any) -> Optional[datetime]:
         return parse_moment(str(value), option="window") if value else None
     except MaintenanceError:
         return None
+
+
+def _short(opens: datetime, zone: Any) -> str:
+    """The beginning as those know it who live there: a subject, or a short message, has no room for two times."""
+    local = opens.astimezone(zone or timezone.utc)
+    return f"{local:%Y-%m-%d %H:%M} {zone if zone and local.utcoffset() else 'UTC'}"
 
 
 def _utc(value: Any) -> str:

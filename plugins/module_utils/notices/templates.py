@@ -36,8 +36,11 @@ class Templates:
             ),
             None,
         )
+        # One fault is enough: where the folder of the house is away, no template of it counts.
+        gone = [folder for folder in self._folders if not os.path.isdir(folder)]
+        away = [f"The folder of templates {folder} is not there" for folder in gone]
         if path is None:
-            return (*ours, [])
+            return (*ours, away[:1])
         try:
             said = _rendered(path, context)
         except Exception as error:  # noqa: BLE001 - a template is a program of somebody else, and the notice must go out
@@ -45,7 +48,7 @@ class Templates:
         subject, _line, body = said.lstrip("\n").partition("\n")
         if not subject.strip() or not body.strip():
             return (*ours, [f"The template {path} gives no subject in its first line, or no text after it"])
-        return subject.strip(), body.strip("\n"), []
+        return subject.strip(), body.strip("\n"), away[:1]
 
 
 def _rendered(path: str, context: Mapping[str, Any]) -> str:
@@ -87,6 +90,6 @@ def _lines(error: Exception, folder: str) -> Iterator[tuple[str, Optional[int]]]
 def findings_of(faults: Sequence[str], *, identity: str) -> list[Finding]:
     """One warning for each template that is broken."""
     return [
-        Finding(CHECK, identity, "warning", f"{fault}: correct it; the notice went out in this collection's own words.")
+        Finding(CHECK, identity, "warning", f"{fault}: correct it; the notice has this collection's own words.")
         for fault in faults
     ]

@@ -181,10 +181,7 @@ def is_entry(content: Any) -> bool:
         return False
     if not all(isinstance(content.get(key), str) for key in ("identity", "event", "subject", "body", "created")):
         return False
-    acknowledged = content.get("acknowledged", {"by": "", "at": ""})
-    if not isinstance(acknowledged, dict) or not {"by", "at"} <= set(acknowledged):
-        return False
-    if not _is_data(content.get("data") or {}) or not isinstance(content.get("to") or {}, dict):
+    if not _is_data(content):
         return False
     window = (content.get("data") or {}).get("window") or {}
     moments = [content["created"], content.get("not_before"), content.get("expires"), window.get("opens")]
@@ -208,14 +205,16 @@ def _is_channel(channel: Any) -> bool:
     return isinstance(channel.get("attempts"), int) and bool(channel.get("next")) and isinstance(left, list)
 
 
-def _is_data(data: Any) -> bool:
-    """Whether what machines are told has the parts that planning looks at."""
-    if not isinstance(data, dict):
+def _is_data(content: Entry) -> bool:
+    """Whether what planning, sending and acknowledging look at is of the kind that they expect."""
+    data, answer = content.get("data") or {}, content.get("acknowledged", {"by": "", "at": ""})
+    if not all(isinstance(one, dict) for one in (data, answer, content.get("to") or {})):
         return False
     if not all(isinstance(data.get(key, {}), dict) for key in ("run", "window", "escalation")):
         return False
-    window = data.get("window")
-    return not window or (isinstance(window.get("name"), str) and isinstance(data.get("maintenance"), str))
+    window = data.get("window") or {}
+    named = not window or (isinstance(window.get("name"), str) and isinstance(data.get("maintenance"), str))
+    return named and {"by", "at"} <= set(answer)
 
 
 def _waiting(now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..errors import MissingLibrary
 from ..libraries import optional, require
@@ -55,7 +55,7 @@ def address_secrets(url: str) -> list[Optional[str]]:
     """What of an address a server must not repeat into words: path and query, as a whole and in their parts."""
     parts = urlsplit(url)
     whole = [url, f"{parts.path}?{parts.query}", parts.path, parts.query, parts.username or "", parts.password or ""]
-    pieces = [*parts.path.split("/"), *(value for _key, value in parse_qsl(parts.query))]
+    pieces = [*parts.path.split("/"), *(field.partition("=")[2] for field in parts.query.split("&"))]
     said = [*(text for text in whole if len(text) > 1), *(piece for piece in pieces if len(piece) >= _SECRET_FROM)]
     return [*said, *(unquote(text) for text in said)]
 

@@ -125,7 +125,7 @@ def test_a_timer_that_was_down_sends_the_latest_alone_and_says_so_once() -> None
 
 def test_it_names_window_time_duration_impact_and_people() -> None:
     notice = planned(before(48))["notices"][f"{KEY}.PT72H"]
-    assert notice["subject"] == "clinic: maintenance 2026-07-12 00:00 UTC, 4 h, downtime is possible"
+    assert notice["subject"] == "clinic: maintenance 2026-07-12 02:00 Europe/Amsterdam, 4 h, downtime is possible"
     for words in (
         "primary",
         "Sunday 12 July 2026 00:00 UTC",
@@ -316,3 +316,9 @@ def test_a_broken_template_is_said_and_the_notice_is_planned_all_the_same(tmp_pa
     assert result["notices"][f"{KEY}.PT72H"]["subject"].startswith("clinic: maintenance")
     assert result["findings"] == [("notice.template", "warning")]
     assert "advance.j2, line 3" in result["messages"][0]
+
+
+def test_a_folder_of_templates_that_is_not_there_is_said(tmp_path: Any) -> None:
+    result = planned(before(48), templates=[str(tmp_path / "gone")])
+    assert result["findings"] == [("notice.template", "warning")]
+    assert "gone is not there" in result["messages"][0]

@@ -165,7 +165,16 @@ GONE = object()
         ("channels.mail.next", "soon"),
         ("channels.mail.attempts", "1"),
         ("channels.mail.lease", "x"),
+        ("channels.mail.left", "a@b.example"),
         ("expires", "never"),
+        ("acknowledged", True),
+        ("to", ["a@b.example"]),
+        ("data", "none"),
+        ("data", {"run": "clinic"}),
+        ("data", {"escalation": "first"}),
+        ("data", {"window": {"name": "w", "opens": "soon"}, "maintenance": "m"}),
+        ("data", {"window": {"opens": "2026-11-21T02:00:00Z"}, "maintenance": "m"}),
+        ("data", {"window": {"name": "w", "opens": "2026-11-21T02:00:00Z"}}),
     ],
 )
 def test_a_file_that_says_something_else_is_none(place: str, value: object) -> None:

@@ -68,6 +68,33 @@ def test_a_failure_that_somebody_has_to_answer_is_kept_too(
     assert ("notices_acknowledge=r1.failure" in text) is escalate
 
 
+def test_a_failure_that_no_channel_takes_is_answered_all_the_same(controller: Controller, box: mail.Mailbox) -> None:
+    channels = [box.options(events=["escalation"])]
+    run(controller, notify_event="failure", notify_channels=channels, notify_escalate=True)
+    (kept,) = controller.ledger().values()
+    assert (kept["escalate"], kept["channels"]) == (True, {})
+
+
+def test_a_slip_in_one_channel_keeps_no_other_from_telling_and_shows_no_secret(
+    controller: Controller, box: mail.Mailbox
+) -> None:
+    box.messages.clear()
+    slips = [{**dead(), "pasword": "hunter-Secret-7"}, {"kind": "mail"}, "phone"]
+    done = run(
+        controller,
+        notify_event="start",
+        notify_channels=[box.options(), *slips],
+        notify_contacts=["Anna"],
+        arguments=("-vvvv",),
+    )
+    assert len(box.messages) == 1
+    (kept,) = controller.ledger().values()
+    states = {name: one["state"] for name, one in kept["channels"].items()}
+    assert states == {"operations": "delivered", "chat": "waiting", "number 3": "waiting", "number 4": "waiting"}
+    assert "it has the field pasword, which nobody reads" in done.words
+    assert "hunter-Secret-7" not in done.output + str(kept)
+
+
 @pytest.mark.parametrize("records", ["ssh", "spoilt"])
 def test_neither_delivered_nor_kept_is_critical_and_ends_nothing(controller: Controller, records: str) -> None:
     if records == "spoilt":

@@ -72,8 +72,8 @@ class Ledger:
                 CHECK,
                 self._path(name),
                 "critical",
-                "This file of the ledger cannot be read, so nobody knows whether its notice was sent: "
-                "look into it, tell its readers yourself, and move it away.",
+                f"The file {self._path(name)} of the ledger of notices cannot be read, so nobody knows whether its "
+                "notice was sent: look into it, tell its readers yourself, and move it away.",
             )
         )
 

@@ -571,6 +571,8 @@ def test_what_is_old_goes_with_its_line_and_what_must_stay_stays(host: Host) -> 
     host.call("document", run="emergency", by="ana", kind="post_mortem", documentation="Long ago.")
     assert host.call("prune")["details"]["runs"] == ["emergency"]
     assert "from 1 on" in host.call("prune", keep_days=0)["msg"]
+    assert "from 1 on" in host.call("prune", keep_days=1e12)["msg"]
+    assert "a hundred years at most" in host.call("check", documentation_hours=1e12)["msg"]
 
 
 # Killed at any moment, and two at once

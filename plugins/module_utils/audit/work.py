@@ -22,8 +22,18 @@ from .writing import append_state, prune_state, rotate_state
 
 def work(options: Options, *, check_mode: bool) -> Outcome:
     """Does what the state says. Raises MaintenanceError."""
+    _require_numbers(options)
     options = {**options, "anchor_error": " ".join(options["anchor_error"].split())[:300]}
     return _STATES[options["state"]](options, now=now_or(options["now"]), dry=check_mode)
+
+
+def _require_numbers(options: Options) -> None:
+    for name, (least, most) in _NUMBERS.items():
+        if not least <= options[name] <= most:
+            hint = _HINTS.get(name, "")
+            raise MaintenanceError(
+                f"The option {name} must be a number from {least} to {most}, not {options[name]:g}{hint}."
+            )
 
 
 def _verify(options: Options, *, now: datetime, dry: bool) -> Outcome:
@@ -103,6 +113,14 @@ def _export(options: Options, *, now: datetime, dry: bool) -> Outcome:
         add(done, details, action=action)
     return done
 
+
+_NUMBERS = {
+    "anchor_age_hours": (0, 876600),
+    "checkpoint_count": (1, 1000000),
+    "keep_days": (1, 36525),
+    "segment_bytes": (1, 1 << 40),
+}
+_HINTS = {"keep_days": "; 2192 days are the six years of HIPAA"}
 
 _STATES = {
     "append": append_state,

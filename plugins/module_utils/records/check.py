@@ -17,7 +17,7 @@ from ..report.humanise import count
 from .attached import DOCUMENTING, attached, documented_at
 from .index import read_index
 from .search import judge_index, unindexed
-from .store import Row, Store, require_directory, text
+from .store import Row, Store, part, require_directory, rows, text
 
 DOCUMENTATION = "records.documentation"
 UNFINISHED = "records.unfinished"
@@ -68,7 +68,16 @@ def needs_documentation(row: Mapping[str, Any]) -> bool:
     """Whether the run went ahead without a window: an emergency, or with somebody's approval."""
     if row.get("check_mode"):
         return False
-    return row.get("work_class") == "emergency" or bool(row.get("approval") and not row.get("window"))
+    if row.get("work_class") == "emergency":
+        return not _was_refused(row)
+    return bool(row.get("approval") and not row.get("window"))
+
+
+def _was_refused(row: Mapping[str, Any]) -> bool:
+    """Whether an emergency went no further than asking. Of a record that does not say, it is taken that it went on."""
+    if row.get("approval") or row.get("outcome") != "failed" or row.get("changed") != 0:
+        return False
+    return all(set(part(procedure, "states")) <= {"not run"} for procedure in rows(dict(row), "procedures"))
 
 
 def judge_documentation(row: Row, *, now: datetime, hours: float) -> list[Finding]:

@@ -26,8 +26,9 @@ from .index import Index, append_lines, gone_line, read_index, write_index
 from .search import unindexed
 from .store import GOING, Row, Store, require_directory, text, writing
 
-_ASKED = ("run_id", "moment", "system", "cadence", "work_class", "check_mode", "approval", "window")
-_DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-.+\.(?:json|txt)")
+_ASKED = ("run_id", "moment", "started", "ended", "system", "cadence", "work_class", "check_mode", "approval", "window")
+_ASKED_OF_EMERGENCIES = ("outcome", "changed", "procedures")
+_DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(?:(\d{4})(\d\d)(\d\d)T)?.+\.(?:json|txt)")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _plan(store: Store, index: Index, *, retention: Retention, now: datetime) ->
     """The runs and the documents that go."""
     begun, _missing = unindexed(store, index)
     # No more of each than is asked for: whole lines of a hundred thousand runs take their time.
-    known = [{key: row[key] for key in _ASKED if key in row} for row, _line in index.each()]
+    known = [{key: row[key] for key in _asked_of(row) if key in row} for row, _line in index.each()]
     for row in (*(row for row in known if needs_documentation(row)), *begun):
         # The folder knows better where an interruption kept the index from it.
         row["documentation"] = attached(store.folder(row["run_id"]))
@@ -95,6 +96,10 @@ def _plan(store: Store, index: Index, *, retention: Retention, now: datetime) ->
     ]
     left = sorted(name[len(GOING) :] for name in names_in(store.directory) if name.startswith(GOING))
     return [*left, *(name for name in runs if name not in left)], files
+
+
+def _asked_of(row: Row) -> tuple[str, ...]:
+    return (*_ASKED, *_ASKED_OF_EMERGENCIES) if row.get("work_class") == "emergency" else _ASKED
 
 
 def expired(known: list[Row], begun: list[Row], *, retention: Retention, now: datetime) -> list[str]:
@@ -123,13 +128,18 @@ def expired(known: list[Row], begun: list[Row], *, retention: Retention, now: da
 
 def _is_past(row: Mapping[str, object], *, retention: Retention, now: datetime) -> bool:
     days = retention.observe if row.get("work_class") == "observe" else retention.maintenance
-    moment = str(row.get("moment") or "")
-    return bool(moment) and moment < to_text(now - timedelta(days=days))
+    # Who gives a run another time for its own does not thereby make its record old.
+    moment = max(str(row.get(key) or "") for key in ("moment", "started", "ended"))
+    return bool(row.get("moment")) and moment < to_text(now - timedelta(days=days))
 
 
 def _is_old(name: str, *, before: datetime) -> bool:
     match = _DATED.fullmatch(name)
-    return match is not None and match[1] < to_text(before)[:10]
+    if match is None:
+        return False
+    # The date of the run, and the one in its name, where somebody gave it another time for its own.
+    named = "-".join(match.groups()[1:]) if match[2] else ""
+    return max(match[1], named) < to_text(before)[:10]
 
 
 def _set_aside(store: Store, run_id: str) -> None:

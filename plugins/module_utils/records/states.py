@@ -87,6 +87,8 @@ REQUIRED_IF = [
 ]
 MUTUALLY_EXCLUSIVE = [("documentation", "src")]
 
+_MOST_DAYS = 36525
+
 # What these states say on a host that no run was delivered to yet. The first run of a system must not fail for it.
 _WITHOUT_RECORDS: dict[str, dict[str, Any]] = {
     "file": {"runs": 0},
@@ -181,6 +183,11 @@ def _document(options: Options, store: Store, check_mode: bool) -> Outcome:
 
 
 def _check(options: Options, store: Store, _check_mode: bool) -> Outcome:
+    for key in ("documentation_hours", "unfinished_warning_hours", "unfinished_critical_hours"):
+        if not 0 <= options[key] <= _MOST_DAYS * 24:
+            raise MaintenanceError(
+                f"The option {key} must be a number of hours, a hundred years at most, not {options[key]:g}."
+            )
     return check(
         store,
         now=now_or(options["now"]),
@@ -192,8 +199,10 @@ def _check(options: Options, store: Store, _check_mode: bool) -> Outcome:
 
 def _prune(options: Options, store: Store, check_mode: bool) -> Outcome:
     for key in ("keep_days", "keep_observe_days", "keep_backup_verification_days", "keep_security_review_days"):
-        if not options[key] >= 1:
-            raise MaintenanceError(f"The option {key} must be a number of days from 1 on, not {options[key]:g}.")
+        if not 1 <= options[key] <= _MOST_DAYS:
+            raise MaintenanceError(
+                f"The option {key} must be a number of days from 1 on, {_MOST_DAYS} at most, not {options[key]:g}."
+            )
     retention = Retention(
         maintenance=options["keep_days"],
         observe=options["keep_observe_days"],

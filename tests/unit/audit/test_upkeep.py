@@ -172,7 +172,7 @@ def test_what_was_tampered_with_is_not_dropped(years: Log) -> None:
 
 
 def test_a_keeping_of_no_days_is_refused(years: Log) -> None:
-    with pytest.raises(MaintenanceError, match="at least 1"):
+    with pytest.raises(MaintenanceError, match="number from 1 to 36525, not 0; 2192 days"):
         prune(years, keep_days=0)
 
 
@@ -419,3 +419,19 @@ def test_nor_seals_an_end_with_it(log: Log, behind: int) -> None:
         tip.step(line, leaf_hash(line), NOW)
     Stream(str(log.root), "operational").write_head(tip, ring)
     assert fault(log.verify()) == ("truncated", 8)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("keep_days", 10**12),
+        ("anchor_age_hours", float("inf")),
+        ("anchor_age_hours", float("nan")),
+        ("checkpoint_count", 0),
+        ("segment_bytes", -1),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(log: Log, option: str, value: float) -> None:
+    log.append(1)
+    with pytest.raises(MaintenanceError, match=f"The option {option} must be a number from"):
+        log.verify(**{option: value})

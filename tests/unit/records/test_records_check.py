@@ -12,10 +12,16 @@ from ansible_collections.careops.maintenance.plugins.module_utils.records.check 
     judge_unfinished,
     needs_documentation,
 )
-from ansible_collections.careops.maintenance.plugins.module_utils.records.prune import Retention, expired
+from ansible_collections.careops.maintenance.plugins.module_utils.records.prune import Retention, _is_old, expired
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 APPROVAL = {"by": "eva", "kind": "recovery"}
+REFUSED = {
+    "work_class": "emergency",
+    "outcome": "failed",
+    "changed": 0,
+    "procedures": [{"name": "patching", "states": {"not run": ["a", "b"]}}],
+}
 
 
 def ago(**span: float) -> str:
@@ -35,6 +41,12 @@ def document(kind: str, **span: float) -> dict[str, str]:
         ({"work_class": "maintenance", "approval": APPROVAL}, True),
         ({"work_class": "routine", "approval": APPROVAL}, True),
         ({"work_class": "maintenance", "approval": APPROVAL, "window": {"name": "primary"}}, False),
+        (REFUSED, False),
+        ({**REFUSED, "approval": APPROVAL}, True),
+        ({**REFUSED, "changed": 1}, True),
+        ({**REFUSED, "outcome": "ok"}, True),
+        ({**REFUSED, "procedures": [{"name": "patching", "states": {"not run": ["a"], "failed": ["b"]}}]}, True),
+        ({"work_class": "emergency", "outcome": "failed"}, True),
     ],
 )
 def test_who_has_to_document(row: dict[str, Any], needed: bool) -> None:
@@ -146,3 +158,26 @@ def test_of_two_at_the_same_time_one_stays() -> None:
 def test_a_run_without_a_record_goes_when_somebody_said_why() -> None:
     begun = [run("a", 101), run("b", 101, documentation=[document("note", days=1)])]
     assert expired([], begun, retention=RETENTION, now=NOW) == ["b"]
+
+
+def test_a_run_with_another_time_of_its_own_is_as_old_as_the_clock_says() -> None:
+    """Otherwise who gives a run a time long ago has its record removed by the next pruning."""
+    rehearsed = {**run("r", 4000), "started": ago(days=1), "ended": ago(days=1)}
+    assert expired([rehearsed, NEWEST], [], retention=RETENTION, now=NOW) == []
+    old = {**run("r", 4000), "started": ago(days=3999), "ended": ago(days=3999)}
+    assert expired([old, NEWEST], [], retention=RETENTION, now=NOW) == ["r"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old"),
+    [
+        ("2015-01-01-20150101T020000Z-weekly-3f9a1c.json", True),
+        ("2015-01-01-20260305T020000Z-weekly-3f9a1c.json", False),
+        ("2026-03-05-20150101T020000Z-weekly-3f9a1c.txt", False),
+        ("2015-01-01-by-hand.txt", True),
+        ("undated-20150101T020000Z-weekly-3f9a1c.txt", False),
+        ("notes.txt", False),
+    ],
+)
+def test_so_are_the_documents_that_were_made_of_it(name: str, old: bool) -> None:
+    assert _is_old(name, before=NOW) is old

@@ -35,6 +35,12 @@ options:
     description: Folder of the records on this host; the ledger is the folder C(notices) in it.
     type: path
     default: /var/lib/careops
+  system:
+    description:
+      - Whose notices these are, where several systems keep theirs on one host. V(claim) and V(listed) look at those of
+        this system, and at those that are nobody's; at all of them where it is empty.
+    type: str
+    default: ""
   notices:
     description:
       - Notices, each with C(identity), C(event), C(outcome), C(subject), C(body), C(data) and C(channels), the names of

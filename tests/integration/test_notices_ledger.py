@@ -220,7 +220,7 @@ def test_old_ones_go_and_what_is_needed_stays(tmp_path: Path) -> None:
 def test_check_mode_writes_nothing_and_says_what_it_would(tmp_path: Path) -> None:
     result = keep(tmp_path, "claim", notices=[notice()], check=True)
     assert not (tmp_path / "notices").exists()
-    assert result["details"]["notices"] == []
+    assert due(result) == {"n1": ["mail", "chat"]}
     keep(tmp_path, "claim", notices=[notice()])
     before = {path.name: path.read_bytes() for path in (tmp_path / "notices").iterdir()}
     result = keep(tmp_path, "claim", notices=[notice("n2")], now=at(1), check=True)
@@ -270,3 +270,32 @@ def test_wrong_options_are_refused(tmp_path: Path, options: dict[str, Any], word
 def test_a_root_that_is_no_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     assert "cannot be used" in keep(tmp_path / "file", "claim", notices=[notice()])["msg"]
+
+
+def test_systems_on_one_host_leave_each_others_notices_alone(tmp_path: Path) -> None:
+    keep(tmp_path, "add", system="clinic", notices=[notice("a", escalate=True, channels=[]), notice("b")])
+    keep(tmp_path, "add", notices=[notice("c")])
+    later = at(seconds=1)
+    assert set(due(keep(tmp_path, "claim", system="practice", now=later))) == {"c"}
+    seen = keep(tmp_path, "listed", system="practice", open=True)["details"]["notices"]
+    assert [one["identity"] for one in seen] == ["c"]
+    assert set(due(keep(tmp_path, "claim", system="clinic", now=later))) == {"b"}
+    assert set(listed(tmp_path)) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"keep_days": 1e12}, "keep_days"),
+        ({"keep_days": -1}, "keep_days"),
+        ({"keep_days": "nan"}, "keep_days"),
+        ({"give_up_after": 1e30}, "give_up_after"),
+        ({"lease": "inf"}, "lease"),
+        ({"pause": 0}, "pause"),
+    ],
+)
+def test_times_that_are_none_are_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    keep(tmp_path, "add", notices=[notice()])
+    result = keep(tmp_path, "prune", **change)
+    assert result["failed"]
+    assert words in result["msg"]

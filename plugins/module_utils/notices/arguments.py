@@ -138,6 +138,7 @@ LEDGER_ARGUMENTS: dict[str, Any] = {
         "required": True,
     },
     "root": {"type": "path", "default": "/var/lib/careops"},
+    "system": {"type": "str", "default": ""},
     "notices": {"type": "list", "elements": "dict", "default": []},
     "outcomes": {"type": "list", "elements": "dict", "default": []},
     "open": {"type": "bool", "default": False},

@@ -68,12 +68,12 @@ def _claim(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mode
     actions, findings, lent = [], [], []
     for notice in options["notices"]:
         if not ledger.has(notice["identity"]):
-            entry = waiting.new_entry(notice, now=now)
+            entry = waiting.new_entry(notice, now=now, system=options["system"])
             actions.append(_action("queue", entry["identity"], check_mode))
             _write(ledger, entry, check_mode)
             for old in notice.get("supersedes") or ():
                 actions += _drop(ledger, old, f"the notice {entry['identity']} took its place", now, check_mode)
-    for entry in _in_order(ledger):
+    for entry in _in_order(ledger, options["system"]):
         given_up = waiting.give_up(entry, now=now, terms=terms)
         findings += given_up
         actions += [_action("give_up", f"{entry['identity']} {one.subject}", check_mode) for one in given_up]
@@ -122,7 +122,7 @@ def _add(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mode: 
                 f"The ledger's file of the notice {notice['identity']} cannot be read: move it away and look into it."
             )
         if entry is None:
-            entry, news = waiting.new_entry(notice, now=now), True
+            entry, news = waiting.new_entry(notice, now=now, system=options["system"]), True
         else:
             news = waiting.add_to(entry, notice, now=now)
         if news:
@@ -159,7 +159,7 @@ def _acknowledge(ledger: Ledger, options: Row, now: datetime, _terms: Terms, che
 
 
 def _list(ledger: Ledger, options: Row, now: datetime, _terms: Terms, _check_mode: bool) -> Outcome:
-    entries = _in_order(ledger)
+    entries = _in_order(ledger, options["system"])
     if options["open"]:
         needed = {entry["identity"] for entry in entries if waiting.is_open(entry, now=now)}
         # What tells others of a notice that is not answered belongs to it.
@@ -227,8 +227,10 @@ def _created(entry: Entry) -> datetime:
     return parse_moment(entry["created"], option="created")
 
 
-def _in_order(ledger: Ledger) -> list[Entry]:
-    return sorted(ledger.entries.values(), key=lambda entry: (entry["created"], entry["identity"]))
+def _in_order(ledger: Ledger, system: str = "") -> list[Entry]:
+    """The entries of the system, and those of nobody's; all of them where none is named."""
+    ours = (one for one in ledger.entries.values() if not system or one.get("system", system) == system)
+    return sorted(ours, key=lambda entry: (entry["created"], entry["identity"]))
 
 
 def _details(notices: Sequence[Row] = ()) -> dict[str, Any]:

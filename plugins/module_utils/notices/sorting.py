@@ -11,6 +11,7 @@ from typing import Any, Optional
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from .arguments import ARGUMENTS
+from .kinds import fault
 
 _SPEC = ARGUMENTS["channels"]
 _REST = {key: _SPEC[key] for key in ("required_if", "mutually_exclusive")}
@@ -65,7 +66,7 @@ def _read(channel: Any, number: int) -> tuple[str, Mapping[str, Any], str]:
         return name, plain, f"it has the field {', '.join(unknown)}, which nobody reads: see how it is spelt"
     checked = ArgumentSpecValidator(_SPEC["options"], **_REST).validate(plain)
     if not checked.error_messages:
-        return name, plain, ""
+        return name, plain, fault(checked.validated_parameters) or ""
     said = str(checked.error_messages[0])
     for field, option in _SPEC["options"].items():
         if option.get("no_log") and plain.get(field):

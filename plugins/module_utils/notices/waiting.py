@@ -41,9 +41,14 @@ class Terms:
     give_up_after: float = 86400
 
 
-def new_entry(notice: Mapping[str, Any], *, now: datetime) -> Entry:
-    """The entry of a notice that nobody knew: its channels wait, unless another notice has taken its place."""
+def new_entry(notice: Mapping[str, Any], *, now: datetime, system: str = "") -> Entry:
+    """The entry of a notice that nobody knew: its channels wait, unless another notice has taken its place.
+
+    system: whose channels and people it is for; anybody's where it is empty.
+    """
     entry: Entry = {"schema": SCHEMA, **{key: notice[key] for key in _KEPT if notice.get(key)}, "created": to_text(now)}
+    if system:
+        entry["system"] = system
     successor = notice.get("superseded_by")
     entry["channels"] = {}
     for name in notice.get("channels") or ():

@@ -34,6 +34,11 @@ class Odd(dict):  # type: ignore[type-arg]
         ({**CHAT, "components": {SECRET: 1}}, "chat", "components"),
         ({"name": "chat", "kind": "webhook"}, "chat", "url"),
         ({"name": "chat", "kind": "mail", "password": SECRET}, "chat", "host"),
+        (
+            {"name": "post", "kind": "mail", "host": "h", "sender": "a@b.example", "recipients": ["x@@y"]},
+            "post",
+            "x@@y",
+        ),
         ({"kind": "mail"}, "number 2", "a name and a kind"),
         ({"name": 5, "kind": "mail"}, "number 2", "a name and a kind"),
         ("chat", "number 2", "a name and a kind"),

@@ -205,12 +205,18 @@ def _action(checkpoint: Checkpoint, known: _Known, verdict: str, message: str, *
 
 def _read(stream: Stream) -> _Known:
     try:
-        rows = [json.loads(line) for line in _content(stream, _FILE).split(b"\n")[:-1]]
-    except ValueError:
+        rows = [_row(json.loads(line)) for line in _content(stream, _FILE).split(b"\n")[:-1]]
+    except (ValueError, KeyError, TypeError):
         raise MaintenanceError(
             f"The file {stream.path(_FILE)} was damaged: put it back from a copy, and find out who wrote it."
         ) from None
     return _Known(rows=rows, verifiers=_content(stream, _KEYS).decode("utf-8", "replace").split())
+
+
+def _row(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row, where it is one; ValueError, KeyError or TypeError where it is not."""
+    bytes.fromhex(row["root"])
+    return {**row, "size": int(row["size"]), "note": str(row["note"])}
 
 
 def _content(stream: Stream, name: str) -> bytes:

@@ -47,8 +47,11 @@ class Checkpoint:
 
 
 def is_name(text: str) -> bool:
-    """Whether this may be the name of a log and of its key: no spaces, no plus sign, not empty."""
-    return _NAME.fullmatch(text) is not None
+    """Whether this may be the name of a log and of its key: no spaces, no plus sign, not empty.
+
+    Nor of dots alone: the anchor host has a folder for each log.
+    """
+    return _NAME.fullmatch(text) is not None and text.strip(".") != ""
 
 
 def body(*, origin: str, size: int, root: bytes) -> str:

@@ -23,8 +23,21 @@ from .writing import append_state, prune_state, rotate_state
 def work(options: Options, *, check_mode: bool) -> Outcome:
     """Does what the state says. Raises MaintenanceError."""
     _require_numbers(options)
+    _require_anchored(options["anchored"])
     options = {**options, "anchor_error": " ".join(options["anchor_error"].split())[:300]}
     return _STATES[options["state"]](options, now=now_or(options["now"]), dry=check_mode)
+
+
+def _require_anchored(anchored: Mapping[str, Any]) -> None:
+    """What another host says is no more trusted than anything else from outside."""
+    for name, row in anchored.items():
+        known = row if isinstance(row, Mapping) else {}
+        size = known.get("size", 0)
+        if not known or type(size) is not int or size < 0 or not isinstance(known.get("checkpoints", []), list):
+            raise MaintenanceError(
+                f"The option anchored says nothing of {name} that can be read: give it details.streams as the state "
+                "anchor returns it, and look at the anchor host."
+            )
 
 
 def _require_numbers(options: Options) -> None:

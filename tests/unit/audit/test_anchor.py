@@ -11,6 +11,7 @@ from ansible_collections.careops.maintenance.plugins.module_utils.errors import 
 from tests.lab.audit import Log, found, stream
 
 NAME = "clinic/operational"
+ROOT = "A" * 43 + "="
 
 
 def folder(log: Log) -> Any:
@@ -90,6 +91,9 @@ def test_a_damaged_file_is_an_error(log: Log) -> None:
         ({"note": "clinic\n1\nAAAA\n\n\u2014 clinic AAAAAAA=\n"}, "no root hash"),
         ({"note": "clinic x\n1\n\n\u2014 clinic AAAAAAA=\n"}, "This is no checkpoint"),
         ("note", "has no checkpoint for"),
+        # The name becomes that of a folder, and the records host may be in the hands of somebody else.
+        ({"note": f"..\n5\n{ROOT}\n\n\u2014 .. AAAAAAA=\n"}, "its origin or its size is none"),
+        ({"note": f".\n5\n{ROOT}\n\n\u2014 . AAAAAAA=\n"}, "its origin or its size is none"),
     ],
 )
 def test_odd_offers_are_errors(log: Log, offer: Any, words: str) -> None:
@@ -175,3 +179,19 @@ def test_an_anchor_host_without_it_keeps_the_checkpoint_and_says_what_it_did_not
     finding = found(taken, "audit.anchor")
     assert (finding.status, "install python3-cryptography" in finding.message) == ("unknown", True)
     assert (taken.actions[0].outcome, log.known()[NAME]["size"]) == ("done", 3)
+
+
+@pytest.mark.parametrize("line", ["[]", "{}", '{"size": 3}', '{"size": "x", "root": "00", "note": "n"}', "nonsense"])
+def test_a_damaged_file_of_checkpoints_is_one_sentence(log: Log, line: str) -> None:
+    log.anchored_append(3)
+    (folder(log) / "checkpoints.jsonl").write_text(line + "\n")
+    with pytest.raises(MaintenanceError, match="was damaged: put it back from a copy"):
+        log.known()
+
+
+@pytest.mark.parametrize("known", [5, {}, {"size": "x"}, {"size": -3}, {"size": None}, {"checkpoints": 5}])
+@pytest.mark.parametrize("state", ["append", "verify", "checkpoint", "prune"])
+def test_odd_answers_of_an_anchor_host_are_one_sentence(log: Log, state: str, known: Any) -> None:
+    log.append(3)
+    with pytest.raises(MaintenanceError, match="The option anchored says nothing of clinic/operational"):
+        log.run(state, anchored={NAME: known})

@@ -161,3 +161,37 @@ def test_trouble_with_alertmanager_ends_nothing(controller: Controller, entry: s
     assert "notice.silence" in output.output
     # Even where the policy is wrong.
     run(controller, entry=entry, notify_silence_matchers=[], **away)
+
+
+def test_the_timer_tells_whom_it_can_says_what_is_wrong_and_makes_up_for_it(
+    controller: Controller, box: mail.Mailbox, tmp_path: Path
+) -> None:
+    box.messages.clear()
+    window = {"name": "primary", "rule": "FREQ=WEEKLY;BYDAY=SU", "start": "2026-01-04T02:00", "duration": "PT4H"}
+    slip = box.options(name="second", recipints=["b@clinic.example"])
+    settings: dict[str, Any] = {
+        "policy_system": "clinic",
+        "policy_time_zone": "Europe/Amsterdam",
+        "policy_windows": [{**window, "announce": ["PT72H"]}, {**window, "name": "other", "announce": ["soon"]}],
+        "policy_contacts": [{"name": "Anna"}, "Bert"],
+        "policy_channels": [box.options(), slip],
+        "notices_templates": str(tmp_path / "gone"),
+        "notices_now": "2026-11-19T02:00:00+00:00",
+    }
+    done = controller.role("notices", settings=settings, arguments=())
+    assert done.code != 0
+    words = ("field recipints", "An announce of window 'other'", "mapping with a name", "gone is not there")
+    assert [text for text in words if text not in done.words.replace("''", "'")] == []
+    assert [message["To"] for message in box.messages] == ["operations@clinic.example"]
+
+    del slip["recipints"]
+    settings |= {"policy_contacts": [], "policy_windows": settings["policy_windows"][:1], "notices_templates": ""}
+    mended = controller.role("notices", settings={**settings, "notices_now": "2026-11-19T02:05:00+00:00"})
+    assert mended.code == 0, mended.output
+    assert len(box.messages) == 2
+
+
+def test_the_timer_needs_a_host_that_keeps_the_ledger(controller: Controller) -> None:
+    done = controller.role("notices", settings={"policy_system": "clinic", "notices_host": ""})
+    assert done.code != 0
+    assert "put one into the group records" in done.words

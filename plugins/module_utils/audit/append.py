@@ -68,7 +68,8 @@ def append(
     if end.tip.origin != origin:
         raise MaintenanceError(
             f"The audit log {stream.folder} has the name {end.tip.origin}, not {origin}: a log keeps its name. Set the "
-            "option origin back, or begin a new log in another folder."
+            f"option origin (audit_origin) back to {end.tip.origin.rpartition('/')[0]}; where that was never its name, "
+            "another log was put in its place."
         )
     known = _known_refs(stream, deeds)
     fresh = [deed for deed in deeds if not deed.ref or deed.ref not in known]

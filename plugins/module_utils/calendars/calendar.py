@@ -20,6 +20,8 @@ from .states import Known, Standing, stand
 from .table import lines_of, render
 from .tasks import TASK_SPEC, Task, find_task, read_tasks
 
+# With less, nothing of the table could be read.
+NARROWEST = 60
 EVIDENCE_KEYS = ("procedure", "state", "moment", "run_id")
 SIGN_OFF_KEYS = ("task", "occurrence", "by", "at", "evidence", "outcome")
 
@@ -47,6 +49,8 @@ def show(options: Mapping[str, Any], *, now: datetime) -> Outcome:
     Raises MaintenanceError where policy or records cannot be understood, or there is nothing to sign off.
     """
     zone = parse_zone(options["time_zone"], what="The option time_zone")
+    if options["width"] < NARROWEST:
+        raise MaintenanceError(f"The option width is {options['width']}: give the table {NARROWEST} columns or more.")
     tasks = read_tasks(options["tasks"], time_zone=options["time_zone"])
     known = Known(
         evidence=_rows(options["evidence"], keys=EVIDENCE_KEYS, option="evidence"),
@@ -63,7 +67,9 @@ def show(options: Mapping[str, Any], *, now: datetime) -> Outcome:
         "table": render(lines_of(chosen, until=until, zone=zone), zone=zone, width=options["width"]),
     }
     if options["sign_off"]:
-        details["sign_off"] = _to_sign(options["sign_off"], tasks=tasks, standings=standings, now=now)
+        details["sign_off"] = _to_sign(
+            options["sign_off"], tasks=tasks, standings=standings, now=now, since=known.since
+        )
     return Outcome(findings=judge(chosen, now=now), details=details)
 
 
@@ -91,7 +97,10 @@ def _until(text: str, *, zone: ZoneInfo, now: datetime) -> Optional[datetime]:
         return now + read_length(text, what="The option until")
     local, is_date = parse_local(text, what="The option until, where it is no duration such as P14D,")
     # A date takes in the whole of its day.
-    return to_utc(local + timedelta(days=1), zone) - TICK if is_date else to_utc(local, zone)
+    until = to_utc(local + timedelta(days=1), zone) - TICK if is_date else to_utc(local, zone)
+    if until < now:
+        raise MaintenanceError(f"The option until, {text}, has passed: give a time that is to come, or P14D.")
+    return until
 
 
 def _owned(standings: Sequence[Standing], *, owner: str) -> list[Standing]:
@@ -105,20 +114,23 @@ def _owned(standings: Sequence[Standing], *, owner: str) -> list[Standing]:
 
 
 def _to_sign(
-    wish: Mapping[str, Any], *, tasks: Sequence[Task], standings: Sequence[Standing], now: datetime
+    wish: Mapping[str, Any], *, tasks: Sequence[Task], standings: Sequence[Standing], now: datetime, since: datetime
 ) -> dict[str, Any]:
     task = find_task(tasks, wish["task"])
     standing = next(standing for standing in standings if standing.task.name == task.name)
-    occurrence = _named(task, wish["occurrence"], now=now) if wish["occurrence"] else _open(standing, now=now)
+    occurrence = (
+        _named(task, wish["occurrence"], now=now) if wish["occurrence"] else _open(standing, now=now, since=since)
+    )
     return {"task": task.name, "title": task.title, "owner": task.owner, "occurrence": to_text(occurrence)}
 
 
-def _open(standing: Standing, *, now: datetime) -> datetime:
+def _open(standing: Standing, *, now: datetime, since: datetime) -> datetime:
     """The occurrence that is open; where none is, the one that may be done early, or else the latest."""
     if standing.missed_from is not None and standing.occurrence is not None:
         return standing.occurrence
     early = standing.task.occurrence_for(now)
-    if early is None:
+    # A slot that policy does not ask for is meant only by who names it.
+    if early is None or early < since:
         begins = when(standing.following, standing.task.slots.zone) if standing.following else "never"
         raise MaintenanceError(
             f"Nothing of the task {standing.task.name} is due yet (it begins {begins}): there is nothing to sign off."

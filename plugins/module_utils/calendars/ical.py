@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -69,7 +70,13 @@ def export(options: Mapping[str, Any], *, check_mode: bool) -> Outcome:
     entries = [_of_task(task, system=options["system"]) for task in chosen]
     entries.extend(_of_window(window, system=options["system"]) for window in windows)
     content = render(entries, name=f"{options['system']} maintenance")
-    return _write(options["path"], content, mode=int(options["mode"], 8), events=len(entries), check_mode=check_mode)
+    return _write(options["path"], content, mode=_mode(options["mode"]), events=len(entries), check_mode=check_mode)
+
+
+def _mode(text: str) -> int:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise MaintenanceError(f"The option mode must be the permissions as digits such as '0644', not {text!r}.")
+    return int(text, 8)
 
 
 def _wanted(task: Task, options: Mapping[str, Any]) -> bool:

@@ -17,6 +17,12 @@ from .ledger import REVOKED, SIGNED, Ledger, Row, appending, path_of, read_ledge
 
 OUTCOMES = ("done", "not_applicable", "failed")
 LONGEST = 2000
+_WANTED = {
+    "task": "name the task of the calendar",
+    "by": "say who did the work, or who takes a sign-off back (calendar_by)",
+    "evidence": "say what shows that the work was done (calendar_evidence)",
+    "reason": "say why the sign-off is taken back (calendar_remark)",
+}
 SHOWN = ("occurrence", "by", "outcome")
 
 
@@ -75,9 +81,7 @@ def _place(request: Request, *, now: datetime) -> Row:
 def _text(text: str, *, option: str, needed: bool = True) -> str:
     text = " ".join(text.split())
     if needed and not text:
-        raise MaintenanceError(
-            f"A sign-off needs the option {option}: say who did the work, what shows it, or why it is revoked."
-        )
+        raise MaintenanceError(f"The option {option} is empty: {_WANTED[option]}.")
     if len(text) > LONGEST:
         raise MaintenanceError(
             f"The option {option} has {len(text)} characters, {LONGEST} at most: give the place of a document."

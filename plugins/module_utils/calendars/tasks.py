@@ -24,6 +24,8 @@ ENTRIES = ("main", "check")
 EARLY = timedelta(hours=1)
 EARLY_FROM = timedelta(hours=20)
 
+_WANTED = {"owner": "who answers for it", "cadence": "how often it is done, such as weekly"}
+
 TASK_SPEC: dict[str, Any] = {
     "task": {"type": "str", "required": True},
     "title": {"type": "str", "default": ""},
@@ -97,6 +99,9 @@ def read_tasks(entries: Sequence[Mapping[str, Any]], *, time_zone: str) -> list[
         if name in seen:
             raise MaintenanceError(f"The calendar has two tasks named {name}: give one of them another name.")
         seen.add(name)
+        for key in ("owner", "cadence"):
+            if not entry[key].strip():
+                raise MaintenanceError(f"The calendar's task {name} has an empty {key}: say {_WANTED[key]}.")
         tasks.append(_task(entry, time_zone=time_zone))
     return tasks
 

@@ -49,6 +49,7 @@ ARGUMENTS: dict[str, Any] = {
 
 MARKER = "# Written by careops.maintenance for {system}; what is changed here by hand is lost."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_@/.,:=+-]+")
 # A run closes itself when it is stopped; that takes its time.
 _STOP_SECONDS = 600
@@ -72,6 +73,7 @@ def plan(options: Mapping[str, Any], *, run: Runner) -> Outcome:
     Raises MaintenanceError for a timer that systemd cannot keep.
     """
     _require_system(options["system"])
+    _require_place(options)
     timers = [_timer(entry, time_zone=options["time_zone"], run=run) for entry in options["timers"]]
     names = [timer.name for timer in timers]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -94,17 +96,32 @@ def _require_system(system: str) -> None:
         )
 
 
+def _require_place(options: Mapping[str, Any]) -> None:
+    for option in ("directory", "program"):
+        if not options[option].startswith("/"):
+            raise MaintenanceError(f"The option {option}, {options[option]!r}, must be a path from the root (/).")
+    wrong = [name for name in options["environment"] if not _VARIABLE.fullmatch(name)]
+    if wrong:
+        raise MaintenanceError(
+            f"The option environment has {wrong[0]!r}, which is no name of a variable: use letters, digits and _."
+        )
+
+
 def _timer(entry: Mapping[str, Any], *, time_zone: str, run: Runner) -> Timer:
     name = entry["name"]
     what = f"The timer {name!r}"
     if not _NAME.fullmatch(name):
         raise MaintenanceError(f"{what} needs a name made of letters, digits, hyphens and underscores.")
     zone = entry.get("time_zone") or time_zone
+    if not entry["playbook"].strip():
+        raise MaintenanceError(f"{what} has an empty playbook: give one such as playbooks/weekly.yml.")
     if entry.get("rule"):
         slots = read_slots(rule=entry["rule"], start=entry["start"], time_zone=zone, what=what)
         lines = on_calendar(slots.recurrence, what=what)
+    elif entry.get("on_calendar", "").strip():
+        lines = [f"{_one_line(entry['on_calendar'].strip())} {zone}"]
     else:
-        lines = [f"{entry['on_calendar'].strip()} {zone}"]
+        raise MaintenanceError(f"{what} says no time: give a rule such as FREQ=WEEKLY;BYDAY=SU, or on_calendar.")
     _require_readable(lines, run=run, what=what)
     delay = read_length(entry["delay"], what=f"{what}: its delay") if entry.get("delay") else timedelta(0)
     arguments = tuple(entry.get("arguments") or ())
@@ -118,7 +135,7 @@ def _require_readable(lines: Sequence[str], *, run: Runner, what: str) -> None:
     if done.returncode != 0:
         said = " ".join(done.stderr.split()) or "it gave no reason"
         raise MaintenanceError(
-            f"{what}: systemd of this host does not understand {' and '.join(lines[:2])} ({said}): give another time."
+            f"{what}: systemd does not understand {' and '.join(lines[:2])} ({said}): mend it, its zone as time_zone."
         )
 
 

@@ -119,9 +119,9 @@ def test_a_damaged_line_is_told_and_harms_no_other(tmp_path: Path, torn: bytes) 
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"by": "  "}, "the option by"),
-        ({"evidence": ""}, "the option evidence"),
-        ({"task": ""}, "the option task"),
+        ({"by": "  "}, "The option by"),
+        ({"evidence": ""}, "The option evidence"),
+        ({"task": ""}, "The option task"),
         ({"occurrence": "friday"}, "option occurrence must be a moment"),
         ({"remark": "x" * 2001}, "2000 at most"),
     ],
@@ -129,7 +129,7 @@ def test_a_damaged_line_is_told_and_harms_no_other(tmp_path: Path, torn: bytes) 
 def test_what_is_missing_is_refused_and_nothing_is_written(tmp_path: Path, more: dict[str, Any], words: str) -> None:
     with pytest.raises(MaintenanceError, match=words):
         signed(tmp_path, **more)
-    with pytest.raises(MaintenanceError, match="the option reason"):
+    with pytest.raises(MaintenanceError, match="The option reason"):
         revoked(tmp_path, reason="")
     assert not (tmp_path / "calendar").exists()
 

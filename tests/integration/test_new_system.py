@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab import certificates
-from tests.lab.modules import ROOT
+from tests.lab.modules import ROOT, run_module
 from tests.lab.postgres import PASSWORD, Server
 from tests.lab.runs import read_record
 
@@ -110,9 +111,18 @@ def clinic(pg: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli
 
 def test_the_guide_has_every_file() -> None:
     assert {Path(name).name for name in blocks()} == {
-        *("hosts.yml", "system.yml", "people.yml", "calendar.yml"),
+        *("hosts.yml", "system.yml", "people.yml", "calendar.yml", "timers.yml"),
         *("certificates.yml", "health.yml", "backups.yml", "postgresql_maintenance.yml", "patching.yml"),
     }
+
+
+def test_the_timers_of_the_guide_are_such_as_systemd_can_keep() -> None:
+    policy = yaml.safe_load(blocks()["inventories/clinic/group_vars/all/timers.yml"])["policy_timers"]
+    assert all((ROOT / timer["playbook"]).is_file() for timer in policy)
+    options = {"system": "clinic", "time_zone": "Europe/Amsterdam", "program": "/bin/true", "directory": str(ROOT)}
+    result = run_module("calendar_timers", {**options, "user": "root", "timers": policy})
+    assert not result.get("failed"), result["msg"]
+    assert result["details"]["on_calendar"]["weekly"] == ["Sun *-*-* 03:03:00 Europe/Amsterdam"]
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,8 @@ def _hosts(web: set[str], system: str, *, without: tuple[str, ...] = ()) -> dict
         "backups": database,
         "postgresql_maintenance": database,
         "records": records,
-        "audit": records,
+        # The anchor host is asked for its checkpoints.
+        "audit": records | {f"anchor.{system}.example"},
         "calendar": records,
     }
     return {name: hosts for name, hosts in found.items() if name not in without}

@@ -136,6 +136,12 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._play = play
         self._procedure = tasks.procedure_of(play)
+        declared = tasks.class_of(play)
+        if declared:
+            self._write("declared", work_class=declared)
+            given = tasks.policy_given(play)
+            if given:
+                self._write("given", names=given)
         if self._procedure:
             members, hosts = tasks.hosts_of(play, self._procedure)
             entry = tasks.entry_of(play)

@@ -87,6 +87,10 @@ options:
     description: Who does the work. Without it, an approval does not help.
     type: str
     default: ""
+  account:
+    description: The account that the work is done under, which must not be the approver's either.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full

@@ -92,6 +92,27 @@ def procedure_of(play: Any) -> str:
     return procedure if isinstance(procedure, str) else ""
 
 
+# What the command line may say of a run without being policy: who, why, and what is known of the change.
+FACTS_OF_A_RUN = (
+    *("run_open_operator", "run_open_ticket", "run_open_summary", "run_open_rollback_plan", "run_open_test_evidence"),
+    *("run_open_notes", "run_open_approved_by", "run_open_approved_at", "run_open_approval_kind"),
+    "run_open_approval_reason",
+)
+POLICY = ("policy_", "run_open_", "run_close_", "audit_", "records_")
+
+
+def class_of(play: Any) -> str:
+    """The class of work that the playbook declares where it opens the run; empty for other plays."""
+    declared = play.get_vars().get("run_open_work_class")
+    return declared if isinstance(declared, str) and "{{" not in declared else ""
+
+
+def policy_given(play: Any) -> list[str]:
+    """Names of the variables that the command line set although they are policy; never their values."""
+    given = play.get_variable_manager().extra_vars
+    return sorted(name for name in given if name.startswith(POLICY) and name not in FACTS_OF_A_RUN)
+
+
 def entry_of(play: Any) -> str:
     """The entry point of the role that the playbook names for its procedure."""
     entry = play.get_vars().get("procedure_entry")

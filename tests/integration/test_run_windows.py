@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,11 +94,13 @@ def test_somebody_else_may_allow_it_and_the_record_names_them(platform: Platform
     [
         ({"run_open_operator": "ada muster"}, "cannot approve it too"),
         ({"run_open_approved_by": "Ben Niemand"}, "Ben Niemand"),
+        ({"run_open_approved_by": ""}, "it lacks by"),
+        ({"policy_approvers": [{**APPROVERS[0], "accounts": [getpass.getuser()]}]}, "cannot approve it too"),
         ({"run_open_approval_kind": "recovery"}, "recovery"),
         ({"run_open_approval_reason": ""}, "reason"),
         ({"run_open_approved_at": "2026-03-01T11:30:00Z"}, "given"),
     ],
-    ids=["oneself", "nobody", "another kind", "no reason", "too old"],
+    ids=["oneself", "nobody", "nobody at all", "under one's own account", "another kind", "no reason", "too old"],
 )
 def test_an_approval_that_is_none_allows_nothing(platform: Platform, change: dict[str, Any], told: str) -> None:
     platform.variables.update(APPROVED, run_open_now=OUTSIDE)
@@ -108,6 +111,22 @@ def test_an_approval_that_is_none_allows_nothing(platform: Platform, change: dic
     assert "approval" not in record["run"]
     assert told in " ".join(record["verdict"]["reasons"])
     assert {row["state"] for row in record["procedures"] if row["name"] == "quiet"} == {"not run"}
+
+
+def test_the_command_line_makes_no_other_class_of_a_playbook(platform: Platform) -> None:
+    platform.variables["run_open_now"] = OUTSIDE
+    run = platform.run("quiet", arguments=("-e", "run_open_work_class=observe"))
+    assert run.status == 2
+    assert "class maintenance, and run_open_work_class says observe" in " ".join(run.output.split())
+
+
+def test_policy_from_the_command_line_is_told(platform: Platform) -> None:
+    platform.variables["policy_windows"] = [ALWAYS]
+    arguments = ("-e", "run_open_requires={}", "-e", "run_open_ticket=CHG-1", "-e", "something=else")
+    run = platform.run("quiet", arguments=arguments)
+    assert run.status == 0, run.output
+    (given,) = [row for row in platform.record()["attention"] if row["check"] == "run.given"]
+    assert given["message"].endswith("policy for this run: run_open_requires.")
 
 
 def test_an_emergency_needs_somebody_who_allows_it(platform: Platform) -> None:

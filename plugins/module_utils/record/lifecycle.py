@@ -45,19 +45,22 @@ def open_run(folder: str, *, facts: Mapping[str, Any], keep: int, now: datetime,
     if not started:
         raise MaintenanceError(NOT_ACTIVE)
     check_mode = bool(started["check_mode"])
+    _require_class(facts["work_class"], read_journal(folder).first("declared").get("work_class"))
     changes = not check_mode and facts["work_class"] != "observe"
     try:
         others = _claim(folder, system=facts["system"], changes=changes, now=now)
     except OSError as error:
         raise MaintenanceError(f"The folder of runs cannot be written: {error}. Mend that and run again.") from None
     gone = [] if check_mode else prune(others, keep=keep)
+    account = os.environ.get("SUDO_USER") or _account()
     return Outcome(
         findings=[_left_over(run, check_mode=check_mode) for run in others if run.state == "cut_off"],
         actions=[Action(action="prune", target=name, changed=True, outcome="done") for name in gone],
         details={
             "run": {
                 **facts,
-                "operator": facts["operator"] or os.environ.get("SUDO_USER") or _account(),
+                "operator": facts["operator"] or account,
+                "account": account,
                 "moment": _moment(facts) or started["time"],
                 "change": {part: text.strip() for part, text in (facts.get("change") or {}).items() if text},
                 "id": started["run_id"],
@@ -88,6 +91,16 @@ def _claim(folder: str, *, system: str, changes: bool, now: datetime) -> list[Ru
         if changes:
             claim(folder, system=system)
     return others
+
+
+def _require_class(given: str, declared: Optional[str]) -> None:
+    """Refuses a class that is not the playbook's: it would open what the windows keep closed."""
+    if declared and given not in (declared, "emergency"):
+        raise MaintenanceError(
+            f"The playbook does work of the class {declared}, and run_open_work_class says {given}; nothing was "
+            "started. Leave that variable to the playbook: validate.yml only looks, and an approval permits what the "
+            "windows do not."
+        )
 
 
 def _moment(facts: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..findings import Finding
@@ -79,6 +79,16 @@ def of_procedure(entry: Mapping[str, Any]) -> Iterator[Finding]:
                 f"add its hosts to the group, or take the procedure out of the playbook."
             ),
         )
+
+
+def of_given(names: Sequence[str]) -> Finding:
+    """Policy from the command line stands above that of the inventory, and nobody reviewed it."""
+    return Finding(
+        check="run.given",
+        subject="command line",
+        status="warning",
+        message=one_line(f"The command line set what is policy for this run: {', '.join(names)}."),
+    )
 
 
 def of_policy(cadence: str, unused: str) -> Finding:

@@ -25,6 +25,7 @@ RUN_KEYS = (
     "cadence",
     "work_class",
     "operator",
+    "account",
     "ticket",
     "controller",
     "playbook",
@@ -144,13 +145,15 @@ def _findings(journal: Journal, *, ended: datetime) -> list[Row]:
                 findings.extend({**finding.as_dict(), **place} for finding in own.of_result(entry))
             if entry["state"] == "unreachable":
                 away.add(entry["host"])
-        elif entry["kind"] == "play" and entry["procedure"]:
+        elif entry["kind"] == "play" and entry["procedure"] and journal.first("permitted"):
             place = {"host": "localhost", "procedure": entry["procedure"], "time": entry["time"]}
             findings.extend({**finding.as_dict(), **place} for finding in own.of_procedure(entry))
     # Of an interrupted run it is plain that something did not end.
     for procedure, host in [] if journal.first("interrupted") else _unfinished(journal):
         place = {"host": host, "procedure": procedure, "time": to_text(ended)}
         findings.append({**own.of_unfinished(procedure, host).as_dict(), **place})
+    if journal.first("given"):
+        findings.append(_of_run(own.of_given(journal.first("given")["names"]), ended))
     findings.extend(_of_run(finding, ended) for finding in own.of_record(journal))
     return findings
 

@@ -75,7 +75,7 @@ def is_given(approval: Any) -> bool:
 
 
 def judge(
-    row: Any, approvers: Sequence[Approver], *, operator: str, now: datetime, valid_for: timedelta
+    row: Any, approvers: Sequence[Approver], *, operator: str, account: str = "", now: datetime, valid_for: timedelta
 ) -> Union[Approval, str]:
     """The approval, or why it allows nothing, as the last words of a sentence."""
     approval = _read(row)
@@ -87,7 +87,7 @@ def judge(
     if age > valid_for:
         return f"it was given {span(age)} ago and holds for {span(valid_for)}, so ask {approval.by} for a new one"
     named = [approver for approver in approvers if _same(approver.name, approval.by)]
-    fault = _fault(approval, named, approvers=approvers, operator=operator)
+    fault = _fault(approval, named, approvers=approvers, operator=operator, account=account)
     # By the name that the policy writes, however it was typed.
     return fault or replace(approval, by=named[0].name)
 
@@ -120,7 +120,9 @@ def _read(row: Any) -> Union[Approval, str]:
     return Approval(by=given["by"], kind=given["kind"], reason=given["reason"], given_at=moment)
 
 
-def _fault(approval: Approval, named: Sequence[Approver], *, approvers: Sequence[Approver], operator: str) -> str:
+def _fault(
+    approval: Approval, named: Sequence[Approver], *, approvers: Sequence[Approver], operator: str, account: str
+) -> str:
     """Why this person may not allow that; empty where they may. named: the approvers of that name."""
     if not approvers:
         return "the policy names nobody who may approve, so list persons in policy_approvers"
@@ -131,7 +133,8 @@ def _fault(approval: Approval, named: Sequence[Approver], *, approvers: Sequence
         return f"{approval.by} may approve {_listed(kinds)}, not {approval.kind}"
     if not operator.strip():
         return "nobody knows who does the work, so give the operator: the two must not be the same person"
-    if any(_among(operator, (approver.name, *approver.accounts)) for approver in named):
+    # The name of the operator is what somebody typed, the account is not.
+    if any(_among(who, (one.name, *one.accounts)) for one in named for who in (operator, account) if who.strip()):
         return f"{approval.by} does the work and cannot approve it too, so ask another approver"
     return ""
 

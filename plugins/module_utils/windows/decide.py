@@ -72,10 +72,13 @@ class Decision:
     chance: Optional[Chance] = None
 
 
-def decide(policy: Policy, work: Work, *, approval: Any = None, operator: str = "", now: datetime) -> Decision:
+def decide(
+    policy: Policy, work: Work, *, approval: Any = None, operator: str = "", account: str = "", now: datetime
+) -> Decision:
     """Decides by the class of the work. approval: as it was handed in; one that is not needed is not looked at.
 
-    operator: who does the work. now: aware. Raises MaintenanceError for a moment in a far year.
+    operator: who does the work. account: under which account. now: aware.
+    Raises MaintenanceError for a moment in a far year.
     """
     if work.work_class == "observe":
         return Decision(True, "Work that only looks is permitted at any time.")
@@ -90,7 +93,14 @@ def decide(policy: Policy, work: Work, *, approval: Any = None, operator: str = 
         decision = _maintenance(policy, work, now=now)
     if decision.permitted or not is_given(approval):
         return decision
-    judged = judge(approval, policy.approvers, operator=operator, now=now, valid_for=policy.approval_valid_for)
+    judged = judge(
+        approval,
+        policy.approvers,
+        operator=operator,
+        account=account,
+        now=now,
+        valid_for=policy.approval_valid_for,
+    )
     if isinstance(judged, str):
         return replace(decision, reason=f"{decision.reason[:-1]}; the approval given does not help: {judged}.")
     return Decision(

@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, Any] = {
     "approval": {"type": "dict", "default": {}},
     "approval_valid_for": {"type": "str", "default": "PT24H"},
     "operator": {"type": "str", "default": ""},
+    "account": {"type": "str", "default": ""},
     "now": {"type": "str"},
 }
 
@@ -56,7 +57,14 @@ def gate(options: Mapping[str, Any], *, clock: datetime, check_mode: bool) -> Ou
         impact=options["impact"],
         needs=_length(options, "needs") or timedelta(0),
     )
-    decision = decide(policy, work, approval=options["approval"], operator=_text(options, "operator"), now=now)
+    decision = decide(
+        policy,
+        work,
+        approval=options["approval"],
+        operator=_text(options, "operator"),
+        account=_text(options, "account"),
+        now=now,
+    )
     findings = [*_about_clock(now, clock=clock), _verdict(decision, work, now=now, check_mode=check_mode)]
     if not decision.permitted and not check_mode:
         raise MaintenanceError(decision.reason, findings=findings)

@@ -126,7 +126,8 @@ def test_through_a_week_each_notice_goes_out_once_on_each_channel(estate: Estate
     first, second = estate.box.messages
     assert first["Subject"] == "clinic: maintenance 2026-07-12 02:00 Europe/Amsterdam, 4 h, downtime is possible"
     # Long subjects are folded after their name.
-    assert second["Subject"].strip() == "clinic: reminder, maintenance 2026-07-12 02:00 Europe/Amsterdam, 4 h, downtime is possible"
+    reminder = "clinic: reminder, maintenance 2026-07-12 02:00 Europe/Amsterdam, 4 h, downtime is possible"
+    assert second["Subject"].strip() == reminder
     for words in (
         "Sunday 12 July 2026 00:00 UTC",
         "02:00 Europe/Amsterdam",

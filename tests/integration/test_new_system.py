@@ -151,7 +151,7 @@ def test_the_daily_run_does_what_the_guide_says(clinic: Clinic, daily: subproces
 def test_the_calendar_knows_what_was_done(clinic: Clinic, daily: subprocess.CompletedProcess[str]) -> None:
     done = clinic.play("calendar", calendar_now="2026-11-21T12:10:00Z")
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = re.findall(r"^ *(\w+) +\w{3} \d{4}-\d\d-\d\d \d\d:\d\d +(\S+)", done.stdout, re.MULTILINE)
+    rows = re.findall(r"^ *([a-z]+) +\w{3} \d{4}-\d\d-\d\d \d\d:\d\d +(\S+)", done.stdout, re.MULTILINE)
     assert {task: state for state, task in rows} == {
         "system-health": "done",
         "database-maintenance": "upcoming",
@@ -160,16 +160,16 @@ def test_the_calendar_knows_what_was_done(clinic: Clinic, daily: subprocess.Comp
 
 
 @pytest.mark.parametrize(
-    ("moment", "status", "words"),
+    ("moment", "words"),
     [
-        ("2026-03-01T02:30:00+01:00", 0, ""),
-        ("2026-03-02T12:00:00+01:00", 2, "Sunday 8 March 2026 01:00 UTC, 02:00 Europe/Amsterdam"),
+        ("2026-03-01T02:30:00+01:00", ""),
+        ("2026-03-02T12:00:00+01:00", "Sunday 8 March 2026 01:00 UTC, 02:00 Europe/Amsterdam"),
         # The blackout of the year's end.
-        ("2026-12-27T02:30:00+01:00", 2, "year end"),
+        ("2026-12-27T02:30:00+01:00", "year end"),
     ],
 )
-def test_a_weekly_run_is_let_through_on_a_sunday_night(clinic: Clinic, moment: str, status: int, words: str) -> None:
-    # Rehearsed, and without the procedures: what is asked is the window.
+def test_a_weekly_run_is_let_through_on_a_sunday_night(clinic: Clinic, moment: str, words: str) -> None:
+    # Rehearsed, and without the procedures: what is asked is the window, and a rehearsal says what would refuse it.
     done = clinic.play(
         "weekly",
         "--check",
@@ -177,5 +177,7 @@ def test_a_weekly_run_is_let_through_on_a_sunday_night(clinic: Clinic, moment: s
         calendar_now=moment,
         run_open_entries=NOTHING,
     )
-    assert done.returncode == status, done.stdout + done.stderr
-    assert words in re.sub(r"\s+", " ", done.stdout)
+    said = re.sub(r"\s+", " ", done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("would be refused" in said) is bool(words)
+    assert words in said

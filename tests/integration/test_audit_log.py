@@ -128,7 +128,7 @@ def test_a_log_that_was_tampered_with_is_critical_and_fails_nothing(call: Call, 
         ({"state": "anchor", "offers": {"x": {}}}, "has no checkpoint for x"),
         ({"state": "export"}, "destination"),
         ({"state": "rotate"}, "is missing"),
-        ({"state": "prune", "keep_days": 0}, "at least 1"),
+        ({"state": "prune", "keep_days": 0}, "a number from 1 to 36525"),
     ],
 )
 def test_bad_options_say_what_to_do(options: dict[str, Any], more: dict[str, Any], words: str) -> None:

@@ -33,7 +33,8 @@ def _require_anchored(anchored: Mapping[str, Any]) -> None:
     for name, row in anchored.items():
         known = row if isinstance(row, Mapping) else {}
         size = known.get("size", 0)
-        if not known or type(size) is not int or size < 0 or not isinstance(known.get("checkpoints", []), list):
+        counted = isinstance(size, int) and not isinstance(size, bool) and size >= 0
+        if not known or not counted or not isinstance(known.get("checkpoints", []), list):
             raise MaintenanceError(
                 f"The option anchored says nothing of {name} that can be read: give it details.streams as the state "
                 "anchor returns it, and look at the anchor host."

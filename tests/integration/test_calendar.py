@@ -145,8 +145,8 @@ def test_a_sign_off_ends_it_and_is_not_doubled(platform: Platform) -> None:
     ("wish", "words"),
     [
         ({"calendar_sign_off": "agreement"}, "did you mean agreements"),
-        ({"calendar_sign_off": "agreements", "calendar_by": ""}, "needs the option by"),
-        ({"calendar_sign_off": "agreements", "calendar_evidence": ""}, "needs the option evidence"),
+        ({"calendar_sign_off": "agreements", "calendar_by": ""}, "calendar_by"),
+        ({"calendar_sign_off": "agreements", "calendar_evidence": ""}, "calendar_evidence"),
         ({"calendar_sign_off": "agreements", "calendar_occurrence": "2026-12-04"}, "lies ahead"),
     ],
 )

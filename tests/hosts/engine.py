@@ -92,6 +92,15 @@ def _stop() -> None:
     STARTED.unlink()
     with contextlib.suppress(ProcessLookupError):
         os.kill(number, signal.SIGTERM)
+    # Until it is gone: it answers no more long before, and another one cannot start beside it.
     deadline = time.monotonic() + PATIENCE
-    while answers() and time.monotonic() < deadline:
+    while _lives(number) and time.monotonic() < deadline:
         time.sleep(0.2)
+
+
+def _lives(number: int) -> bool:
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

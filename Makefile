@@ -46,7 +46,7 @@ integration: $(DEV_VENV) ## modules and playbooks against real servers
 	@tests/tools/packages test
 	$(PYTEST) -m "not soak" tests/integration
 
-molecule: $(DEV_VENV) ## the weekly run on real systemd hosts
+molecule: $(DEV_VENV) ## whole runs on real systemd hosts
 	@tests/tools/packages molecule
 	pytest -vv --durations 0 tests/molecule
 

@@ -94,7 +94,7 @@ options:
     type: int
     default: 50
   undelivered:
-    description: Why the record did not reach the records host, where that was tried; with O(state=close).
+    description: Why the records host did not take all of the run, where that was tried; with O(state=close).
     type: str
     default: ""
 extends_documentation_fragment:

@@ -142,11 +142,11 @@ def test_an_impatient_operator_does_not_stop_the_closing(platform: Launched) -> 
 
 def test_extra_variables_are_handed_on_in_their_order_and_not_shown(platform: Launched, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
-    (tmp_path / "vars.yml").write_text(f"secret_word: {SECRET}\nrun_close_records_directory: /proc/nowhere\n")
+    (tmp_path / "vars.yml").write_text(f"secret_word: {SECRET}\npolicy_records_root: /proc/nowhere\n")
     arguments = (
         f"@{os.path.relpath(tmp_path / 'vars.yml', ROOT)}",
-        json.dumps({"secret_word": SECRET, "run_close_records_directory": "/proc/no-more"}),
-        f"run_close_records_directory='{{{{ somewhere }}}}/here' secret_word={SECRET}",
+        json.dumps({"secret_word": SECRET, "policy_records_root": "/proc/no-more"}),
+        f"policy_records_root='{{{{ somewhere }}}}/here' secret_word={SECRET}",
         f"{{somewhere: {elsewhere}}}",
     )
     process = platform.start("slow", arguments=tuple(word for each in arguments for word in ("-e", each)))
@@ -181,7 +181,7 @@ def locked(platform: Launched) -> dict[str, Any]:
     """Popen options and arguments of a run that has its vault password from a pipe, and needs it to deliver."""
     vault = VaultLib([("default", VaultSecret(SECRET.encode()))])
     variables = platform.folder / "locked.yml"
-    variables.write_bytes(vault.encrypt(f"run_close_records_directory: {platform.folder}/vaulted".encode()))
+    variables.write_bytes(vault.encrypt(f"policy_records_root: {platform.folder}/vaulted".encode()))
     reading, writing = os.pipe()
     os.write(writing, SECRET.encode())
     os.close(writing)
@@ -196,7 +196,7 @@ def test_a_vault_password_from_a_pipe_closes_the_run_or_is_named(platform: Launc
     run = ended(process)
     if tuple(map(int, ansible.release.__version__.split(".")[:2])) >= (2, 19):
         assert platform.closed(), run.output
-        assert list((platform.folder / "vaulted").glob("*/record.json"))
+        assert list((platform.folder / "vaulted").glob("logs/maintenance/*/record.json"))
     else:
         output = " ".join(run.output.split())
         assert "The run could not be closed now because: The vault password file /dev/fd/" in output

@@ -195,5 +195,7 @@ def test_the_database_was_maintained_and_nothing_is_left_behind(
 
 
 def test_a_record_of_a_run_keeps_to_its_schema(played: dict[tuple[str, Play], Done], scenario: Scenario) -> None:
-    for path in scenario.runs.glob("*/*/*/record.json"):
+    records = list(scenario.runs.glob("*/*/*/record.json"))
+    assert len(records) == len(played)
+    for path in records:
         read_record(path)

@@ -131,7 +131,7 @@ def close_run(
 ) -> Outcome:
     """Writes record.json and findings.jsonl from the journal; again where called again and there is news.
 
-    undelivered: why the record did not reach the records host, where that was tried.
+    undelivered: why the records host did not take all of the run, where that was tried.
     A run whose process is gone is closed in its place, as interrupted, at the time of its last entry.
     Raises MaintenanceError where there is no journal or the folder cannot be written.
     """
@@ -149,7 +149,7 @@ def close_run(
     if recorder_error:
         journal.problems.append(f"The recorder could not write: {recorder_error}.")
     if undelivered:
-        journal.problems.append(f"The record did not reach the records host, the next run tries again: {undelivered}")
+        journal.problems.append(f"The records host did not take all of this run, the next run tries again: {undelivered}")
     record, findings = compile_record(journal, ended=ended, fail_on=fail_on)
     before = _read_record(folder)
     news = any(record[key] != before.get(key) for key in ("verdict", "attention", "actions"))

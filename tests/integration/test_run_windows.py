@@ -161,6 +161,13 @@ def test_policy_that_nobody_reads_is_refused(platform: Platform) -> None:
     assert "Nobody reads policy_blackout, so that policy would not hold" in " ".join(run.output.split())
 
 
+def test_policy_of_a_wrong_form_is_refused(platform: Platform) -> None:
+    platform.variables.update(policy_windows=[ALWAYS], policy_impacts=["planned_downtime"])
+    run = platform.run("quiet")
+    assert run.status == 2
+    assert "policy_impacts must be a mapping with cadences as its keys" in " ".join(run.output.split())
+
+
 def test_what_policy_wants_to_know_before_must_be_known(platform: Platform) -> None:
     platform.variables.update(
         policy_windows=[ALWAYS], run_open_requires={"maintenance": ["ticket", "rollback_plan"]}, run_open_ticket="CHG-1"

@@ -260,6 +260,15 @@ def test_an_approval_that_does_not_help(change: dict[str, Any], operator: str, s
         assert says in decision.reason
 
 
+@pytest.mark.parametrize(("account", "permitted"), [("amoreau", False), ("deploy", True), ("", True)])
+def test_another_name_for_oneself_is_told_by_the_account(account: str, permitted: bool) -> None:
+    policy = Policy(approvers=parse_approvers(APPROVERS))
+    work = Work(work_class="emergency")
+    decision = decide(policy, work, approval=APPROVAL, operator="jdoe", account=account, now=at(SATURDAY))
+    assert decision.permitted is permitted
+    assert permitted or "cannot approve it too" in decision.reason
+
+
 def test_the_last_moment_of_an_approval() -> None:
     for given in ("2026-11-20T12:00:00Z", "2026-11-21T12:00:00Z"):
         assert judged(SATURDAY, "emergency", approval={**APPROVAL, "given_at": given}).permitted

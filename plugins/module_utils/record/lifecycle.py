@@ -149,7 +149,9 @@ def close_run(
     if recorder_error:
         journal.problems.append(f"The recorder could not write: {recorder_error}.")
     if undelivered:
-        journal.problems.append(f"The records host did not take all of this run, the next run tries again: {undelivered}")
+        journal.problems.append(
+            f"The records host did not take all of this run, the next run tries again: {undelivered}"
+        )
     record, findings = compile_record(journal, ended=ended, fail_on=fail_on)
     before = _read_record(folder)
     news = any(record[key] != before.get(key) for key in ("verdict", "attention", "actions"))

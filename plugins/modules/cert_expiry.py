@@ -47,6 +47,14 @@ options:
       recurse:
         description: Whether to look into the folders below, too; O(recurse) where it is not set.
         type: bool
+      trust_store:
+        description: As O(trust_store), which it goes before; V(none) leaves the trust of these certificates unchecked.
+        type: path
+      self_signed:
+        description:
+          - Whether certificates that signed themselves are expected here.
+          - Where it is not set, they are none that O(sources[].names) may expect; without names, it is not judged.
+        type: bool
   endpoints:
     description:
       - TLS servers to ask for their certificates.
@@ -72,6 +80,13 @@ options:
           - Where it is not set, the name that is asked for; nothing for an IP address. An empty list expects nothing.
         type: list
         elements: str
+      trust_store:
+        description: As O(trust_store), which it goes before; V(none) leaves the trust of this endpoint unchecked.
+        type: path
+      self_signed:
+        description: Whether a certificate that signed itself is expected here.
+        type: bool
+        default: false
   recurse:
     description: Whether to look into the folders below those of O(paths) and O(sources), too.
     type: bool
@@ -101,6 +116,31 @@ options:
     description: Share of the issued lifetime; a certificate with more than that left is never critical.
     type: float
     default: 0.1
+  trust_store:
+    description:
+      - File or folder of the authorities that the chains of O(sources) and O(endpoints) must lead to, in PEM form.
+        V(system) stands for those that the host itself trusts (package C(ca-certificates)).
+      - Where it is empty, no chain is held against a store. What O(paths) find never is.
+      - The way up is built by the program C(openssl), from the certificates that were presented together.
+    type: path
+    default: ""
+  minimum_rsa_bits:
+    description: RSA keys of fewer bits are critical (CA/Browser Forum baseline requirements, 6.1.5).
+    type: int
+    default: 2048
+  minimum_ec_bits:
+    description:
+      - Keys on elliptic curves of fewer bits are critical.
+      - The default is the smallest curve of the CA/Browser Forum baseline requirements (6.1.5).
+    type: int
+    default: 256
+  textfile:
+    description:
+      - File to write metrics of every certificate to, for the textfile collector of Prometheus' node_exporter.
+        Its name must end in C(.prom), its folder must exist.
+      - It is the module's report, as the findings are, and so it is never C(changed). Check mode does not write it.
+    type: path
+    default: ""
   timeout:
     description: Seconds that an endpoint has for the connection, and again for the handshake.
     type: float
@@ -245,6 +285,8 @@ _SPEC: dict[str, dict[str, Any]] = {
             "key": {"type": "path", "no_log": False},
             "names": {"type": "list", "elements": "str", "default": []},
             "recurse": {"type": "bool"},
+            "trust_store": {"type": "path"},
+            "self_signed": {"type": "bool"},
         },
     },
     "endpoints": {
@@ -256,6 +298,8 @@ _SPEC: dict[str, dict[str, Any]] = {
             "port": {"type": "int", "default": 443},
             "server_name": {"type": "str"},
             "names": {"type": "list", "elements": "str"},
+            "trust_store": {"type": "path"},
+            "self_signed": {"type": "bool", "default": False},
         },
     },
     "recurse": {"type": "bool", "default": False},
@@ -264,6 +308,10 @@ _SPEC: dict[str, dict[str, Any]] = {
     "critical_days": {"type": "float", "default": 7},
     "warning_ratio": {"type": "float", "default": 0.25},
     "critical_ratio": {"type": "float", "default": 0.1},
+    "trust_store": {"type": "path", "default": ""},
+    "minimum_rsa_bits": {"type": "int", "default": 2048},
+    "minimum_ec_bits": {"type": "int", "default": 256},
+    "textfile": {"type": "path", "default": ""},
     "timeout": {"type": "float", "default": 5},
     "workers": {"type": "int", "default": 0},
     "healthy_findings": {"type": "int", "default": 5000},

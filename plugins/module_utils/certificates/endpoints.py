@@ -17,13 +17,16 @@ class Endpoint:
     """A TLS server. server_name: sent as SNI; the host's name where it is not given.
 
     names: that its certificate must cover; where not given, the name it is asked for by, as every client
-    checks it. An empty list expects none.
+    checks it. An empty list expects none. trust_store: that its chain must lead to, where it is another one
+    than the policy's. self_signed: whether such a certificate is expected.
     """
 
     host: str
     port: int = 443
     server_name: Optional[str] = None
     names: Optional[Sequence[str]] = None
+    trust_store: Optional[str] = None
+    self_signed: bool = False
 
     @property
     def label(self) -> str:

@@ -19,13 +19,16 @@ class Source:
     """A file, a folder or a pattern, and what is expected of the certificates found there.
 
     recurse: folders below, too. key: file of the private key that belongs to one of its certificates.
-    names: that its certificates must cover between them.
+    names: that its certificates must cover between them. trust_store: that their chains must lead to, where it
+    is another one than the policy's. self_signed: whether such certificates are expected; None judges by names.
     """
 
     path: str
     recurse: bool = False
     key: Optional[str] = None
     names: Sequence[str] = ()
+    trust_store: Optional[str] = None
+    self_signed: Optional[bool] = None
 
 
 class Candidate(NamedTuple):

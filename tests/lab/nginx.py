@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +98,15 @@ class Nginx:
             self.process.wait()
             self.process = None
 
+    def stand_still(self, *, seconds: float) -> None:
+        """Does nothing at all for a while, and then goes on."""
+        assert self.process is not None
+        everybody = [self.process.pid, *(int(number) for number in self._workers())]
+        for signal_number, pause in ((signal.SIGSTOP, seconds), (signal.SIGCONT, 0.0)):
+            for number in everybody:
+                os.kill(number, signal_number)
+            time.sleep(pause)
+
     def reload(self) -> None:
         """Reloads, and waits until workers of the new configuration have taken over."""
         assert self.process is not None
@@ -107,7 +118,11 @@ class Nginx:
         """The workers that take connections: those that only finish theirs say so in their title."""
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        titles = {number: Path(f"/proc/{number}/cmdline").read_text() for number in children}
+        titles = {}
+        for number in children:
+            # One may end while we look.
+            with contextlib.suppress(OSError):
+                titles[number] = Path(f"/proc/{number}/cmdline").read_text()
         return {number for number, title in titles.items() if "shutting down" not in title}
 
     def serve(self, *names: str, certificate: Path, key: Path) -> None:

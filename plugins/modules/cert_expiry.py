@@ -68,9 +68,11 @@ options:
         type: str
         required: true
       port:
-        description: TCP port.
+        description:
+          - TCP port. Where it is not set, that of O(endpoints[].starttls), else 443.
+          - V(smtp) 25 (set 587 for the submission of mail), V(lmtp) 24, V(imap) 143, V(pop3) 110, V(ftp) 21,
+            V(ldap) 389, V(postgres) 5432, V(mysql) 3306.
         type: int
-        default: 443
       server_name:
         description: Name to ask for (SNI), where it is not O(endpoints[].host).
         type: str
@@ -87,6 +89,38 @@ options:
         description: Whether a certificate that signed itself is expected here.
         type: bool
         default: false
+      starttls:
+        description:
+          - Protocol that the server speaks before TLS begins. Where it is not set, TLS begins at once.
+          - A server that does not begin TLS when asked is a finding with the status V(unknown).
+        type: str
+        choices: [smtp, lmtp, imap, pop3, ftp, ldap, postgres, mysql]
+      tls_minimum:
+        description: As O(tls_minimum), for this endpoint. V("") checks nothing.
+        type: str
+        choices: ["", TLSv1, TLSv1.1, TLSv1.2, TLSv1.3]
+      tls_ciphers:
+        description: As O(tls_ciphers), for this endpoint. An empty list checks nothing.
+        type: list
+        elements: str
+  tls_minimum:
+    description:
+      - Oldest TLS version that endpoints may accept; with V(""), it is not checked.
+      - That a server speaks a new version does not say that it refuses the old ones. So each version is offered alone,
+        from SSLv3 to TLS 1.3, in handshakes that go no further than the server's answer.
+        What this host's own TLS library speaks does not matter.
+    type: str
+    default: ""
+    choices: ["", TLSv1, TLSv1.1, TLSv1.2, TLSv1.3]
+  tls_ciphers:
+    description:
+      - Shell patterns of the cipher suites that endpoints may accept, held against the names of IANA and of OpenSSL,
+        whatever their case; V(TLS_AES_*) and V(ECDHE-*-GCM-*) for instance. With an empty list, it is not checked.
+      - All other suites are offered in every version that the server speaks, again and again without those it
+        has chosen, until it refuses them.
+    type: list
+    elements: str
+    default: []
   recurse:
     description: Whether to look into the folders below those of O(paths) and O(sources), too.
     type: bool
@@ -142,7 +176,9 @@ options:
     type: path
     default: ""
   timeout:
-    description: Seconds that an endpoint has for the connection, and again for the handshake.
+    description:
+      - Seconds that an endpoint has for the connection, again for what comes before TLS, and again for the handshake.
+      - What O(tls_minimum) and O(tls_ciphers) ask of an endpoint takes at most twelve times as long altogether.
     type: float
     default: 5
   workers:
@@ -186,6 +222,23 @@ EXAMPLES = r"""
         port: 8443
         server_name: portal.clinic.example
 
+- name: Look at a mail server and a database, which begin TLS when asked
+  careops.maintenance.cert_expiry:
+    endpoints:
+      - host: mail.clinic.example
+        starttls: smtp
+      - host: db.clinic.example
+        starttls: postgres
+
+- name: See that nothing older than TLS 1.3 is accepted, but TLS 1.2 with good suites for one partner
+  careops.maintenance.cert_expiry:
+    endpoints:
+      - host: portal.clinic.example
+      - host: partner.clinic.example
+        tls_minimum: TLSv1.2
+        tls_ciphers: ["TLS_AES_*", TLS_CHACHA20_POLY1305_SHA256, "ECDHE-*-GCM-*"]
+    tls_minimum: TLSv1.3
+
 - name: Alarm by days alone
   careops.maintenance.cert_expiry:
     paths: [/srv/pki]
@@ -203,6 +256,7 @@ findings:
     - What was seen, in the form of docs/schema/result.schema.json.
     - The checks are C(certificate.expiry) for the ends of chains, C(certificate.chain_expiry) for their issuers,
       C(certificate.validity) for those that are not valid yet, C(certificate.key_match), C(certificate.names),
+      C(tls.version) and C(tls.ciphers) for what endpoints accept,
       and C(certificate.readable) for what could not be looked at.
   type: list
   elements: dict
@@ -268,12 +322,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.certificates.check import Policy, check
-from ..module_utils.certificates.endpoints import Endpoint
+from ..module_utils.certificates.endpoints import STARTTLS_PORTS, endpoint
 from ..module_utils.certificates.judge import Thresholds
 from ..module_utils.certificates.sources import Source
 from ..module_utils.clock import now_or
 from ..module_utils.glue import Outcome, conclude
 
+_VERSIONS = ["", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 _SPEC: dict[str, dict[str, Any]] = {
     "paths": {"type": "list", "elements": "path", "default": []},
     "sources": {
@@ -295,13 +350,18 @@ _SPEC: dict[str, dict[str, Any]] = {
         "default": [],
         "options": {
             "host": {"type": "str", "required": True},
-            "port": {"type": "int", "default": 443},
+            "port": {"type": "int"},
             "server_name": {"type": "str"},
             "names": {"type": "list", "elements": "str"},
             "trust_store": {"type": "path"},
             "self_signed": {"type": "bool", "default": False},
+            "starttls": {"type": "str", "choices": list(STARTTLS_PORTS)},
+            "tls_minimum": {"type": "str", "choices": _VERSIONS},
+            "tls_ciphers": {"type": "list", "elements": "str"},
         },
     },
+    "tls_minimum": {"type": "str", "default": "", "choices": _VERSIONS},
+    "tls_ciphers": {"type": "list", "elements": "str", "default": []},
     "recurse": {"type": "bool", "default": False},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "warning_days": {"type": "float", "default": 30},
@@ -335,7 +395,9 @@ def _work(params: dict[str, Any]) -> Outcome:
     ]
     policy = Policy(
         sources=sources,
-        endpoints=[Endpoint(**endpoint) for endpoint in params["endpoints"]],
+        endpoints=[endpoint(**options) for options in params["endpoints"]],
+        tls_minimum=params["tls_minimum"],
+        tls_ciphers=params["tls_ciphers"],
         exclude=params["exclude"],
         thresholds=Thresholds(
             **{name: params[name] for name in ("warning_days", "critical_days", "warning_ratio", "critical_ratio")}

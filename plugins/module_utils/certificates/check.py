@@ -30,6 +30,7 @@ class Policy:
 
     exclude: shell patterns of paths to leave out. timeout: seconds for an endpoint. workers: processes; as
     many as this process may use cores where it is 0. healthy: certificates in order that get a finding each.
+    tls_minimum, tls_ciphers: what endpoints may accept that say nothing else; empty to leave it unchecked.
     """
 
     sources: Sequence[Source] = ()
@@ -39,6 +40,8 @@ class Policy:
     timeout: float = 5.0
     workers: int = 0
     healthy: int = 5000
+    tls_minimum: str = ""
+    tls_ciphers: Sequence[str] = ()
 
     def check(self) -> None:
         """Raises MaintenanceError where it makes no sense."""

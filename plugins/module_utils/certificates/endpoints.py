@@ -7,9 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 from .names import address
+
+HTTPS = 443
+# What speaks plainly first, and the port it does so at. LMTP has none of its own, 24 is what its servers take.
+STARTTLS_PORTS = {
+    "smtp": 25,
+    "lmtp": 24,
+    "imap": 143,
+    "pop3": 110,
+    "ftp": 21,
+    "ldap": 389,
+    "postgres": 5432,
+    "mysql": 3306,
+}
 
 
 @dataclass(frozen=True)
@@ -18,22 +31,31 @@ class Endpoint:
 
     names: that its certificate must cover; where not given, the name it is asked for by, as every client
     checks it. An empty list expects none. trust_store: that its chain must lead to, where it is another one
-    than the policy's. self_signed: whether such a certificate is expected.
+    than the policy's. self_signed: whether such a certificate is expected. starttls: one of STARTTLS_PORTS, for
+    a server that speaks that protocol first. tls_minimum, tls_ciphers: instead of the policy's, where given.
     """
 
     host: str
-    port: int = 443
+    port: int = HTTPS
     server_name: Optional[str] = None
     names: Optional[Sequence[str]] = None
     trust_store: Optional[str] = None
     self_signed: bool = False
+    starttls: Optional[str] = None
+    tls_minimum: Optional[str] = None
+    tls_ciphers: Optional[Sequence[str]] = None
 
     @property
     def label(self) -> str:
-        """How findings call it: host:port, and the name asked for where that is another one."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        asked = self.server_name
-        return f"{host}:{self.port}" + (f" ({asked})" if asked and asked != self.host else "")
+        """How findings call it: host:port, with the protocol spoken first, and the name asked for if another one."""
+        asked = self.server_name if self.server_name != self.host else None
+        more = ", ".join(part for part in (self.starttls, asked) if part)
+        return f"{self.address}:{self.port}" + (f" ({more})" if more else "")
+
+    @property
+    def address(self) -> str:
+        """The host as it stands before a colon and a port."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     def asked_for(self) -> Optional[str]:
         """The name for SNI; None for an address, which SNI does not know (RFC 6066, 3)."""
@@ -46,6 +68,13 @@ class Endpoint:
             return self.names
         asked = self.asked_for()
         return [asked] if asked else []
+
+
+def endpoint(*, port: Optional[int] = None, starttls: Optional[str] = None, **more: Any) -> Endpoint:
+    """An endpoint from the options of a module; without a port, at the one its protocol has."""
+    if port is None:
+        port = STARTTLS_PORTS[starttls] if starttls else HTTPS
+    return Endpoint(port=port, starttls=starttls, **more)
 
 
 @dataclass(frozen=True)

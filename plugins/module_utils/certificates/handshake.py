@@ -5,19 +5,15 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 from ..errors import MaintenanceError
 from ..runner import run
-from . import pem
+from . import connection, pem
 from .endpoints import Endpoint, Presented
-from .names import address, ascii_name
-from .sources import reason_of
 
 AT_ONCE = 32
 
@@ -26,7 +22,7 @@ _SHOWS_CHAIN = hasattr(getattr(ssl, "_ssl", None), "Certificate") or hasattr(ssl
 
 
 def fetch_all(endpoints: Sequence[Endpoint], *, timeout: float) -> list[Presented]:
-    """What each of the endpoints presents. timeout: seconds for connecting, and again for the handshake."""
+    """What each of the endpoints presents. timeout: seconds for each of connecting, STARTTLS and the handshake."""
     context = _context()  # costs 20 ms: one for all
     with ThreadPoolExecutor(min(AT_ONCE, len(endpoints))) as threads:
         return list(threads.map(lambda endpoint: _fetch(endpoint, context=context, timeout=timeout), endpoints))
@@ -46,42 +42,22 @@ def _context() -> ssl.SSLContext:
 
 def _fetch(endpoint: Endpoint, *, context: ssl.SSLContext, timeout: float) -> Presented:
     try:
-        asked = endpoint.asked_for()
-        server_name = ascii_name(asked) if asked else None
-        with _connect(endpoint, timeout=timeout) as plain:
-            plain.settimeout(timeout)
-            with context.wrap_socket(plain, server_hostname=server_name) as secured:
-                presented = _presented(secured)
+        server_name = connection.server_name(endpoint)
+        plain = connection.opened(endpoint, timeout=timeout)
+        with plain, context.wrap_socket(plain, server_hostname=server_name) as secured:
+            presented = _presented(secured)
         if len(presented) == 1 and not _SHOWS_CHAIN:
             presented = chain_by_openssl(endpoint, server_name, timeout=timeout) or presented
         return Presented(endpoint, presented)
     except (OSError, ValueError) as error:
-        return Presented(endpoint, problem=_why(error, timeout=timeout))
-
-
-def _connect(endpoint: Endpoint, *, timeout: float) -> socket.socket:
-    """Connects to the first address that answers; the time is for all of them together."""
-    host = endpoint.host if address(endpoint.host) else ascii_name(endpoint.host)
-    deadline = time.monotonic() + timeout
-    failure: Optional[OSError] = None
-    for family, kind, protocol, _canonical, target in socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM):
-        plain = socket.socket(family, kind, protocol)
-        try:
-            plain.settimeout(max(0.05, deadline - time.monotonic()))
-            plain.connect(target)
-        except OSError as error:
-            failure = failure or error
-            plain.close()
-        else:
-            return plain
-    raise failure or OSError("the name leads to no address")
+        return Presented(endpoint, problem=connection.why(error, timeout=timeout))
 
 
 def chain_by_openssl(endpoint: Endpoint, server_name: Optional[str], *, timeout: float) -> list[bytes]:
     """What the openssl program is shown; nothing where it is missing or does not come through."""
-    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     asked = ("-servername", server_name) if server_name else ("-noservername",)
-    argv = ("openssl", "s_client", "-showcerts", "-connect", f"{host}:{endpoint.port}", *asked)
+    first = ("-starttls", endpoint.starttls) if endpoint.starttls else ()
+    argv = ("openssl", "s_client", "-showcerts", "-connect", f"{endpoint.address}:{endpoint.port}", *asked, *first)
     try:
         return pem.contents(run(argv, stdin="", timeout=2 * timeout).stdout.encode()).certificates
     except MaintenanceError:
@@ -108,24 +84,3 @@ def _encoded(certificate: Any) -> bytes:
 
     encoded: bytes = certificate.public_bytes(_ssl.ENCODING_DER)
     return encoded
-
-
-def _why(error: Union[OSError, ValueError], *, timeout: float) -> str:
-    """What went wrong, as the end of a sentence."""
-    if isinstance(error, socket.timeout):
-        return f"no answer within {timeout:g} seconds"
-    if isinstance(error, socket.gaierror):
-        return f"its name cannot be resolved ({reason_of(error)})"
-    if isinstance(error, ssl.SSLError):
-        return f"the TLS handshake failed ({_words(error)})"
-    if isinstance(error, ConnectionError):
-        refused = isinstance(error, ConnectionRefusedError)
-        return "the connection was refused, nothing listens there" if refused else "the server closed the connection"
-    if isinstance(error, OSError) and error.strerror:
-        return reason_of(error)
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _words(error: ssl.SSLError) -> str:
-    reason = getattr(error, "reason", None) or error.strerror or str(error)
-    return str(reason).replace("_", " ").lower()

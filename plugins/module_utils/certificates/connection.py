@@ -1,0 +1,78 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections to endpoints, up to where TLS begins, and in words what went wrong on the way."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from typing import Optional, Union
+
+from .endpoints import Endpoint
+from .names import address, ascii_name
+from .sources import reason_of
+
+
+def opened(endpoint: Endpoint, *, timeout: float) -> socket.socket:
+    """A socket on which TLS may begin. timeout: seconds for connecting, and again for what is spoken before TLS.
+
+    Raises OSError, ValueError (starttls.Refused is one).
+    """
+    plain = _connected(endpoint, timeout=timeout)
+    try:
+        if endpoint.starttls:
+            from .starttls import upgrade
+
+            upgrade(plain, endpoint.starttls, timeout=timeout)
+        plain.settimeout(timeout)
+    except BaseException:
+        plain.close()
+        raise
+    return plain
+
+
+def _connected(endpoint: Endpoint, *, timeout: float) -> socket.socket:
+    """Connects to the first address that answers; the time is for all of them together."""
+    host = endpoint.host if address(endpoint.host) else ascii_name(endpoint.host)
+    deadline = time.monotonic() + timeout
+    failure: Optional[OSError] = None
+    for family, kind, protocol, _canonical, target in socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM):
+        plain = socket.socket(family, kind, protocol)
+        try:
+            plain.settimeout(max(0.05, deadline - time.monotonic()))
+            plain.connect(target)
+        except OSError as error:
+            failure = failure or error
+            plain.close()
+        else:
+            return plain
+    raise failure or OSError("the name leads to no address")
+
+
+def server_name(endpoint: Endpoint) -> Optional[str]:
+    """The name for SNI as it goes over the wire; None where there is none to send. Raises ValueError."""
+    asked = endpoint.asked_for()
+    return ascii_name(asked) if asked else None
+
+
+def why(error: Union[OSError, ValueError], *, timeout: float) -> str:
+    """What went wrong, as the end of a sentence."""
+    if isinstance(error, socket.timeout):
+        return f"no answer within {timeout:g} seconds"
+    if isinstance(error, socket.gaierror):
+        return f"its name cannot be resolved ({reason_of(error)})"
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS handshake failed ({_words(error)})"
+    if isinstance(error, ConnectionError):
+        refused = isinstance(error, ConnectionRefusedError)
+        return "the connection was refused, nothing listens there" if refused else "the server closed the connection"
+    if isinstance(error, OSError) and error.strerror:
+        return reason_of(error)
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _words(error: ssl.SSLError) -> str:
+    reason = getattr(error, "reason", None) or error.strerror or str(error)
+    return str(reason).replace("_", " ").lower()

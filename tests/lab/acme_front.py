@@ -6,6 +6,7 @@ front.refusals["newOrder"] = Refusal(429, "rateLimited", "too many certificates"
 front.window = (start, end)          from now on it offers renewal information (RFC 9773); front.asked: for which
 front.forge = {"names": [...]}       what is issued has other names; start and end give other dates. Signed by pebble's
                                      own intermediate for the key that was asked for: all but that is right.
+front.when_issued = world.nginx.break_configuration   what happens right before a new certificate is handed out
 
 Debian 12's certbot ends with "AttributeError: can't set attribute" at an ACME error that refuses an order: the reason
 stands in its log alone.
@@ -20,7 +21,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -57,6 +58,7 @@ class Front:
     window: tuple[datetime.datetime, datetime.datetime] | None = None
     retry_after: int = 21600
     forge: dict[str, Any] = field(default_factory=dict)
+    when_issued: Callable[[], None] | None = None
     asked: list[str] = field(default_factory=list)
     seen: list[tuple[str, str]] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -138,8 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/dir" and front.window:
             renewal_info = f"https://{HOST}:{front.port}{RENEWAL_INFO}"
             content = _json(**{**json.loads(content), "renewalInfo": renewal_info})
-        if headers.get("Content-Type", "").startswith("application/pem-certificate-chain") and front.forge:
-            content = front.forged(content)
+        if headers.get("Content-Type", "").startswith("application/pem-certificate-chain"):
+            if front.when_issued:
+                front.when_issued()
+            content = front.forged(content) if front.forge else content
         self._say(status, headers, content)
 
     do_POST = do_HEAD = do_GET

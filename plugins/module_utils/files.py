@@ -8,17 +8,21 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from typing import Optional
 
 
-def write_atomic(path: str, content: bytes, *, mode: int) -> None:
+def write_atomic(path: str, content: bytes, *, mode: int, owner: Optional[tuple[int, int]] = None) -> None:
     """Writes the file by way of a temporary one beside it: write, fsync, rename, fsync of the folder.
 
-    mode: permission bits of the new file, set before it has its name. Raises OSError.
+    mode: permission bits of the new file, set before it has its name. owner: its user and group by number;
+    this process's own where it is None. Raises OSError.
     """
     folder = os.path.dirname(os.path.abspath(path))
     descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", suffix=".partial", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as stream:
+            if owner:
+                os.fchown(stream.fileno(), *owner)
             os.fchmod(stream.fileno(), mode)
             stream.write(content)
             stream.flush()

@@ -42,10 +42,12 @@ def run(
     environment: Optional[Mapping[str, str]] = None,
     stdin: Optional[str] = None,
     timeout: Optional[float] = None,
+    inherited: Sequence[int] = (),
 ) -> Completed:
     """Runs the program with the C locale, so that its words can be read.
 
-    environment: added to that of this process; the place for secrets. timeout: seconds.
+    environment: added to that of this process; the place for secrets. timeout: seconds. inherited: descriptors
+    that the program gets, such as a lock that is to last as long as it does.
     Raises MaintenanceError where the program is missing or does not end in time.
     """
     try:
@@ -56,6 +58,7 @@ def run(
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             timeout=timeout,
+            pass_fds=tuple(inherited),
             check=False,
         )
     except FileNotFoundError:

@@ -166,6 +166,22 @@ def alternative_names(certificate: bytes) -> AlternativeNames:
         raise Unreadable(_reason(error)) from None
 
 
+def authority_key_identifier(certificate: bytes) -> Optional[bytes]:
+    """How its issuer's key is known (RFC 5280, 4.2.1.1); None where the certificate does not say so."""
+    try:
+        loaded = x509.load_der_x509_certificate(certificate)
+        found = loaded.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+        return bytes(found) if found else None
+    except Exception:  # noqa: BLE001 - as above
+        return None
+
+
+def to_pem(certificate: bytes) -> bytes:
+    """The certificate in PEM form."""
+    encoded: bytes = x509.load_der_x509_certificate(certificate).public_bytes(serialization.Encoding.PEM)
+    return encoded
+
+
 def public_key(certificate: bytes) -> Optional[bytes]:
     """The certificate's public key in its one canonical form; None where the library does not know its kind."""
     try:

@@ -1,0 +1,212 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a renewal tells: findings and actions, each with a sentence that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Optional
+
+from ..certificates.library import one_line
+from ..clock import to_text
+from ..findings import Action, Finding
+from .diagnose import Diagnosis
+from .due import Due
+from .pair import Pair
+from .plan import INSTALL, NOTHING, ORDER, RELOAD, WAIT, Plan
+from .serving import Served
+
+DUE, OUTCOME, SERVED, VALID = "renewal.due", "renewal.outcome", "renewal.served", "renewal.valid"
+LEFTOVER, OTHER_RENEWER = "renewal.leftover", "renewal.other_renewer"
+
+_VERBS = {ORDER: "renew", INSTALL: "install", RELOAD: "reload"}
+
+
+def due_finding(name: str, pair: Pair, due: Due, *, now: datetime, acts: bool) -> Finding:
+    """Whether the certificate is due. acts: whether this run does something about it."""
+    left = (pair.not_after - now).total_seconds() / 86_400
+    if not due.now:
+        status, message = "ok", f"{name} is not due before {to_text(due.at)}: {due.reason}."
+    elif acts:
+        status, message = "ok", f"{name} was due: {due.reason}."
+    else:
+        status, message = "warning", f"{name} is due: {due.reason}; run the renewal."
+    return Finding(
+        check=DUE,
+        subject=name,
+        status=status,
+        value=round(left, 2),
+        unit="days",
+        message=message,
+        evidence={**pair.told(), "due_at": to_text(due.at)},
+    )
+
+
+def unreadable(name: str, check: str, reason: str) -> Finding:
+    """The present certificate could not be looked at."""
+    return Finding(
+        check=check,
+        subject=name,
+        status="unknown",
+        message=f"Whether {name} is in order is unknown: {one_line(reason).rstrip('.')}.",
+    )
+
+
+def planned(name: str, plan: Plan, pair: Pair) -> Optional[Action]:
+    """What would be done; None where nothing would."""
+    if plan.what in (NOTHING, WAIT):
+        return None
+    return Action(
+        action=_VERBS[plan.what],
+        target=name,
+        changed=True,
+        outcome="planned",
+        before=pair.told(),
+        reason=plan.reason,
+    )
+
+
+def late(name: str, plan: Plan, reason: str) -> Action:
+    """It would have been done, had there been time."""
+    return Action(action=_VERBS[plan.what], target=name, changed=False, outcome="skipped", reason=reason)
+
+
+def done(name: str, plan: Plan, before: Pair, after: Pair, *, seconds: float) -> Action:
+    """What was done."""
+    return Action(
+        action=_VERBS[plan.what],
+        target=name,
+        changed=True,
+        outcome="done",
+        before=before.told(),
+        after=after.told(),
+        seconds=round(seconds, 2),
+        reason=plan.reason,
+    )
+
+
+def succeeded(name: str, plan: Plan, after: Pair, *, services: str) -> Finding:
+    """The finding beside it."""
+    verb = {ORDER: "was renewed", INSTALL: "was put into use", RELOAD: "is served as it is on disk"}[plan.what]
+    message = f"{name} {verb}; it is valid until {after.leaf.ends}, and {services} was reloaded."
+    return Finding(check=OUTCOME, subject=name, status="ok", message=message, evidence=after.told())
+
+
+def failed_action(name: str, verb: str, reason: str, *, changed: bool, seconds: float) -> Action:
+    """What did not come through. changed: whether anything on the host is different now."""
+    return Action(
+        action=verb,
+        target=name,
+        changed=changed,
+        outcome="failed",
+        seconds=round(seconds, 2),
+        reason=one_line(reason),
+    )
+
+
+def not_ordered(name: str, diagnosis: Diagnosis, *, pair: Pair) -> Finding:
+    """The client did not come through; nothing is different."""
+    message = (
+        f"{name} could not be renewed ({diagnosis.kind}: {diagnosis.said.rstrip('.')}); it is valid until "
+        f"{pair.leaf.ends} and stays in use: {diagnosis.advice}."
+    )
+    return _critical(name, message, cause=diagnosis.kind, said=diagnosis.said)
+
+
+def refused(name: str, faults: Sequence[str], *, pair: Pair) -> Finding:
+    """A new certificate came that no service may be given."""
+    message = (
+        f"The new certificate for {name} was not put into use: {'; '.join(faults)}. The one before it, valid "
+        f"until {pair.leaf.ends}, stays: find out what the client ordered."
+    )
+    return _critical(name, message, cause="invalid", faults=list(faults))
+
+
+def not_begun(name: str, reason: str, *, pair: Pair) -> Finding:
+    """Something stood in the way before anything was done."""
+    message = (
+        f"{name} was not renewed, since a reload would fail: {reason}. It is valid until {pair.leaf.ends}; "
+        "correct that first."
+    )
+    return _critical(name, message, cause="configuration")
+
+
+def rolled_back(name: str, reason: str, *, proof: str) -> Finding:
+    """A new certificate did not come into use; what was before it is back."""
+    message = f"The new certificate for {name} did not come into use: {reason}; {proof}."
+    return _critical(name, message, cause="activation")
+
+
+def not_reloaded(name: str, reason: str) -> Finding:
+    """What is on disk did not come into use, and nothing was changed."""
+    message = f"What {name} has on disk is not what is served: {reason}; correct that, and reload the service."
+    return _critical(name, message, cause="activation")
+
+
+def waiting(name: str, plan: Plan) -> Finding:
+    """An order failed not long ago."""
+    message = f"{name} is due and could not be renewed: {plan.reason}; see that run for the cause, or use mode force."
+    return _critical(name, message, cause="waiting")
+
+
+def _critical(name: str, message: str, **evidence: Any) -> Finding:
+    return Finding(check=OUTCOME, subject=name, status="critical", message=message, evidence=evidence)
+
+
+def silent(name: str, served: Served) -> list[Finding]:
+    """Endpoints that did not answer before anything was done prove nothing."""
+    return [
+        Finding(
+            check=SERVED,
+            subject=f"{name} at {label}",
+            status="unknown",
+            message=f"What {label} serves is unknown: {one_line(reason)}; start the service, or correct the endpoint.",
+        )
+        for label, reason in served.silent.items()
+    ]
+
+
+def served(name: str, pair: Pair, now: Served) -> list[Finding]:
+    """Whether each endpoint serves what is on disk."""
+    findings = []
+    for label, fingerprint in now.fingerprints.items():
+        same = fingerprint == pair.fingerprint
+        message = (
+            f"{label} serves the certificate of {name} that is on disk."
+            if same
+            else f"{label} does not serve the certificate of {name} that is on disk: reload the service."
+        )
+        findings.append(
+            Finding(
+                check=SERVED,
+                subject=f"{name} at {label}",
+                status="ok" if same else "critical",
+                message=message,
+                evidence={"served": fingerprint, "on_disk": pair.fingerprint},
+            )
+        )
+    return findings + silent(name, now)
+
+
+def leftover(name: str, *, phase: str, done_now: str) -> Finding:
+    """An earlier run did not come to its end. done_now: what became of it; empty where it is left as it is."""
+    what = {"ordering": "ordering a new certificate", "installing": "putting a new certificate into use"}
+    told = f"An earlier renewal of {name} was interrupted while {what.get(phase, 'working')}"
+    return Finding(
+        check=LEFTOVER,
+        subject=name,
+        status="ok" if done_now else "warning",
+        message=f"{told}; {done_now or 'the next renewal finishes or undoes it: run it'}.",
+        evidence={"phase": phase},
+    )
+
+
+def valid(name: str, faults: Sequence[str], pair: Pair) -> Finding:
+    """What is installed, held against what should be."""
+    if faults:
+        message = f"{name} is not as it should be: {'; '.join(faults)}."
+        return Finding(check=VALID, subject=name, status="critical", message=message, evidence=pair.told())
+    message = f"{name} is as it should be: key, names, dates, and the configuration of its services."
+    return Finding(check=VALID, subject=name, status="ok", message=message, evidence=pair.told())

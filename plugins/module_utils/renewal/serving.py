@@ -1,0 +1,155 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The services that read a certificate: their configuration tested, reloaded, and what they then serve."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ..certificates.endpoints import Endpoint, Presented
+from ..certificates.library import one_line
+from ..errors import MaintenanceError
+from ..runner import Completed, Runner
+from .policy import Wanted
+
+# A service hands over from its old processes to its new ones: one good answer is not yet all of them.
+_IN_A_ROW = 3
+_PAUSE = 0.2
+
+Look = Callable[[Sequence[Endpoint]], list[Presented]]
+
+
+class NotServing(Exception):
+    """The services do not do what they should with the certificate. The words end a sentence."""
+
+
+@dataclass
+class Served:
+    """What endpoints serve. fingerprints: by label, SHA-256 of the leaf. silent: why others do not answer."""
+
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    silent: dict[str, str] = field(default_factory=dict)
+
+    def others_than(self, fingerprint: str) -> list[str]:
+        """Labels of the endpoints that serve another certificate."""
+        return [label for label, served in self.fingerprints.items() if served != fingerprint]
+
+
+def look(endpoints: Sequence[Endpoint], *, ask: Look) -> Served:
+    """What they serve right now."""
+    served = Served()
+    for presented in ask(endpoints) if endpoints else []:
+        label = presented.endpoint.label
+        if presented.certificates:
+            served.fingerprints[label] = hashlib.sha256(presented.certificates[0]).hexdigest()
+        else:
+            served.silent[label] = presented.problem
+    return served
+
+
+def looker(*, timeout: float) -> Look:
+    """Looks at real endpoints. timeout: seconds for each."""
+
+    def ask(endpoints: Sequence[Endpoint]) -> list[Presented]:
+        from ..certificates.handshake import fetch_all  # ssl costs as much as some thousand certificates
+
+        return fetch_all(endpoints, timeout=timeout)
+
+    return ask
+
+
+class Serving:
+    """The services and endpoints of one certificate."""
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        *,
+        run: Runner,
+        ask: Look,
+        timeout: float,
+        pause: Callable[[float], Any] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wanted = wanted
+        self._run = run
+        self._ask = ask
+        self._timeout = timeout
+        self._pause = pause
+        self._clock = clock
+
+    def now(self) -> Served:
+        """What the endpoints serve."""
+        return look(self._wanted.endpoints, ask=self._ask)
+
+    def test(self) -> None:
+        """Has every service test its configuration. Raises NotServing."""
+        for service in self._wanted.services:
+            if service.config_test:
+                done = self._call(service.config_test, f"the configuration of {service.name} cannot be tested")
+                if done.returncode:
+                    raise NotServing(f"the configuration of {service.name} is broken ({_words(done)})")
+
+    def reload(self) -> None:
+        """Has every service read its certificates anew. Raises NotServing."""
+        for service in self._wanted.services:
+            done = self._call(service.reload, f"{service.name} cannot be reloaded")
+            if done.returncode:
+                raise NotServing(f"{service.name} did not reload ({_words(done)})")
+
+    def hook(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Runs a deploy hook. Raises NotServing."""
+        name = argv[-1]
+        done = self._call(argv, f"the deploy hook {name} cannot be run", environment=environment)
+        if done.returncode:
+            raise NotServing(f"the deploy hook {name} failed with exit status {done.returncode} ({_words(done)})")
+
+    def prove(self, fingerprint: str, *, at: Sequence[str]) -> Served:
+        """Waits until the endpoints serve this certificate. at: labels of those that must.
+
+        An endpoint that was silent before proves nothing. Raises NotServing where the time is over.
+        """
+        endpoints = [endpoint for endpoint in self._wanted.endpoints if endpoint.label in at]
+        ends = self._clock() + self._timeout
+        in_a_row = 0
+        while True:
+            served = look(endpoints, ask=self._ask)
+            lacking = [*served.silent, *served.others_than(fingerprint)]
+            in_a_row = 0 if lacking else in_a_row + 1
+            if in_a_row == _IN_A_ROW or not endpoints:
+                return served
+            if self._clock() > ends:
+                raise NotServing(self._lacking(served, lacking))
+            self._pause(_PAUSE)
+
+    def _lacking(self, served: Served, lacking: Sequence[str]) -> str:
+        if not lacking:
+            return "the endpoints serve now this certificate and now another one"
+        label = lacking[0]
+        if label in served.silent:
+            return f"{label} does not answer any more ({one_line(served.silent[label])})"
+        return f"{label} still serves another certificate {self._timeout:g} seconds after the reload"
+
+    def _call(self, argv: Sequence[str], trouble: str, *, environment: Optional[Mapping[str, str]] = None) -> Completed:
+        try:
+            return self._run(argv, environment=environment, timeout=60)
+        except MaintenanceError as error:
+            raise NotServing(f"{trouble}: {str(error).rstrip('.')}") from None
+
+
+def _words(done: Completed) -> str:
+    """What the program says about it; the line that names an error, else the last one."""
+    lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
+    telling = [line for line in lines if any(word in line.lower() for word in ("emerg", "error", "fail", "alert"))]
+    said = next(iter(telling or lines[-1:]), f"exit status {done.returncode}")
+    return one_line(said)
+
+
+def services_of(wanted: Wanted) -> str:
+    """Their names, for a sentence."""
+    return ", ".join(service.name for service in wanted.services) or "no service"

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every certificate of the policy, one after the other; nobody else renews meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import time
+from collections.abc import Iterator
+
+from ..certificates import library
+from ..deadline import Deadline
+from ..errors import MaintenanceError
+from ..findings import Action, Finding
+from ..glue import Outcome
+from ..runner import Runner, run
+from . import ari, others
+from .acting import Host
+from .certbot import CertbotFiles
+from .engine import Renewal
+from .journal import Journal, locked
+from .own_files import OwnFiles
+from .policy import Policy, Wanted
+from .serving import Serving, looker
+from .store import Store
+from .trust import why_untrusted
+
+_LOOK_SECONDS = 5.0
+
+
+def renew(policy: Policy, *, deadline: Deadline) -> Outcome:
+    """Does all that the policy asks for. Raises MaintenanceError."""
+    policy.check()
+    library.require_cryptography()
+    findings: list[Finding] = []
+    actions: list[Action] = []
+    with _alone(policy) as runner:
+        host = Host(
+            run=runner,
+            fetch=ari.fetcher(acme_ca=policy.certbot.acme_ca),
+            trust=why_untrusted,
+            deadline=deadline,
+            ticks=time.monotonic,
+        )
+        for wanted in policy.wanted:
+            one = _renewal(wanted, policy=policy, host=host)
+            one.work()
+            findings += one.findings
+            actions += one.actions
+    if any(wanted.client == "certbot" for wanted in policy.wanted):
+        findings += others.findings(run)
+    return Outcome(findings=findings, actions=actions)
+
+
+@contextlib.contextmanager
+def _alone(policy: Policy) -> Iterator[Runner]:
+    """The way to run programs while nobody else renews; a program that outlives us keeps others out."""
+    if policy.looks_only:
+        yield run
+        return
+    try:
+        with locked(policy.state_dir) as descriptor:
+            yield functools.partial(run, inherited=(descriptor,))
+    except OSError as error:
+        raise MaintenanceError(
+            f"The folder {error.filename or policy.state_dir} cannot be used ({(error.strerror or '').lower()}): "
+            "correct state_dir, or run as an account that may write there (become)."
+        ) from None
+
+
+def _renewal(wanted: Wanted, *, policy: Policy, host: Host) -> Renewal:
+    folder = os.path.join(policy.state_dir, wanted.name)
+    store: Store
+    if wanted.client == "certbot":
+        store = CertbotFiles(wanted, certbot=policy.certbot, folder=folder)
+    else:
+        store = OwnFiles(wanted, acme_directory=policy.acme_directory)
+    serving = Serving(wanted, run=host.run, ask=looker(timeout=_LOOK_SECONDS), timeout=policy.serve_timeout)
+    return Renewal(wanted, policy=policy, host=host, store=store, serving=serving, journal=Journal(folder))

@@ -257,6 +257,7 @@ findings:
     - The checks are C(certificate.expiry) for the ends of chains, C(certificate.chain_expiry) for their issuers,
       C(certificate.validity) for those that are not valid yet, C(certificate.key_match), C(certificate.names),
       C(tls.version) and C(tls.ciphers) for what endpoints accept,
+      C(certificate.trust) for chains that are held against a trust store,
       and C(certificate.readable) for what could not be looked at.
   type: list
   elements: dict
@@ -388,7 +389,7 @@ def main() -> None:
 
 def _work(params: dict[str, Any]) -> Outcome:
     recurse = params["recurse"]
-    sources = [Source(path=path, recurse=recurse) for path in params["paths"]]
+    sources = [Source(path=path, recurse=recurse, trust_store="none") for path in params["paths"]]
     sources += [
         Source(**{**source, "recurse": recurse if source["recurse"] is None else source["recurse"]})
         for source in params["sources"]
@@ -405,6 +406,7 @@ def _work(params: dict[str, Any]) -> Outcome:
         timeout=params["timeout"],
         workers=params["workers"],
         healthy=params["healthy_findings"],
+        trust_store=params["trust_store"],
     )
     return check(policy, now=now_or(params["now"]))
 

@@ -74,6 +74,7 @@ def make(
     serial: int | None = None,
     start: datetime.datetime | None = None,
     end: datetime.datetime | None = None,
+    extensions: Sequence[x509.ExtensionType] = (),
 ) -> Made:
     """A certificate that has ``days`` of its ``lifetime`` (days) left at NOW.
 
@@ -99,6 +100,8 @@ def make(
     wanted = [name] if names is None and not authority else list(names or ())
     if wanted:
         builder = builder.add_extension(x509.SubjectAlternativeName([_general(one) for one in wanted]), critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
     return Made(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from ..errors import MaintenanceError
 from ..glue import Outcome
+from ..runner import Runner, run
 from . import expectations, library, names, report
 from .endpoints import Endpoint, Presented
 from .gather import Gathered
@@ -31,6 +32,7 @@ class Policy:
     exclude: shell patterns of paths to leave out. timeout: seconds for an endpoint. workers: processes; as
     many as this process may use cores where it is 0. healthy: certificates in order that get a finding each.
     tls_minimum, tls_ciphers: what endpoints may accept that say nothing else; empty to leave it unchecked.
+    trust_store: that chains must lead to; empty where none is checked.
     """
 
     sources: Sequence[Source] = ()
@@ -42,6 +44,7 @@ class Policy:
     healthy: int = 5000
     tls_minimum: str = ""
     tls_ciphers: Sequence[str] = ()
+    trust_store: str = ""
 
     def check(self) -> None:
         """Raises MaintenanceError where it makes no sense."""
@@ -73,22 +76,39 @@ def _hold_name(name: str) -> None:
         raise MaintenanceError(f"The expected name {name!r} is neither a host name nor an IP address.")
 
 
-def check(policy: Policy, *, now: datetime) -> Outcome:
+def check(policy: Policy, *, now: datetime, runner: Runner = run) -> Outcome:
     """Looks at everything the policy names, and judges it. Raises MaintenanceError."""
     policy.check()
     library.require_cryptography()
     candidates, problems = expand(policy.sources, exclude=policy.exclude)
-    gathered = Gathered()
+    stores = _stores(policy)
+    gathered = Gathered(kept=frozenset(stores))
     gathered.add_problems(problems)
     # Processes first: they must be started before there are threads.
-    _scan_files(gathered, candidates, workers=policy.workers)
+    _scan_files(gathered, candidates, policy)
     if policy.endpoints:
         from .handshake import fetch_all  # ssl costs as much as some thousand certificates
 
         presented = fetch_all(policy.endpoints, timeout=policy.timeout)
         _take_presented(gathered, presented, first_source=len(policy.sources))
     _note_empty_sources(gathered, policy.sources)
-    return _judge(gathered, policy, now=now, files=len({candidate.path for candidate in candidates}))
+    outcome = _judge(gathered, policy, now=now, files=len({candidate.path for candidate in candidates}))
+    if stores:
+        from . import trust  # plain files need nothing of it
+
+        wishes = trust.wishes(policy.sources, policy.endpoints, stores)
+        trusted = trust.findings(
+            gathered, wishes, now=now.timestamp(), runner=runner, workers=_workers(policy), healthy=policy.healthy
+        )
+        outcome.findings = [*outcome.findings, *trusted]
+    return outcome
+
+
+def _stores(policy: Policy) -> dict[int, str]:
+    """The trust stores that sources and endpoints, by their number, are held against."""
+    own = [one.trust_store for one in policy.sources] + [one.trust_store for one in policy.endpoints]
+    wanted = {number: policy.trust_store if store is None else store for number, store in enumerate(own)}
+    return {number: store for number, store in wanted.items() if store not in ("", "none")}
 
 
 def _judge(gathered: Gathered, policy: Policy, *, now: datetime, files: int) -> Outcome:
@@ -116,11 +136,14 @@ def _judge(gathered: Gathered, policy: Policy, *, now: datetime, files: int) -> 
     return Outcome(findings=findings, details=details)
 
 
-def _scan_files(gathered: Gathered, candidates: Sequence[Candidate], *, workers: int) -> None:
-    if len(candidates) < _WORTH_A_PROCESS and not workers:
-        workers = 1
+def _workers(policy: Policy) -> int:
+    return policy.workers or len(os.sched_getaffinity(0))
+
+
+def _scan_files(gathered: Gathered, candidates: Sequence[Candidate], policy: Policy) -> None:
+    few = len(candidates) < _WORTH_A_PROCESS and not policy.workers
     parts, lost = in_processes(
-        Scanner().files, candidates, workers=workers or len(os.sched_getaffinity(0)), chunk=_chunk(len(candidates))
+        Scanner().files, candidates, workers=1 if few else _workers(policy), chunk=_chunk(len(candidates))
     )
     gathered.add(parts)
     gathered.add_problems(

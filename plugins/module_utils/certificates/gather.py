@@ -7,11 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from . import keys
 from .library import Certificate
 from .scan import Look
 from .sources import Problem
+
+
+class Presented(NamedTuple):
+    """A leaf at one place, and whatever came with it there."""
+
+    source: int
+    place: str
+    leaf: bytes
+    others: tuple[bytes, ...]
 
 
 @dataclass
@@ -22,7 +32,8 @@ class Gathered:
     one, its issuers, those that end first where it has several. issuing: what a leaf rests on. spare: what
     stands in a chain that holds without it. leaves_of: by number of the source. troubled: sources with
     problems. crowded: places with several leaves, which a path alone does not tell apart. seen: certificates
-    with all their copies. keys: verdicts on the keys that stand beside their certificate.
+    with all their copies. keys: verdicts on the keys that stand beside their certificate. kept: the numbers of
+    the sources whose leaves are kept in presented, with what came with each.
     """
 
     certificates: dict[bytes, Certificate] = field(default_factory=dict)
@@ -37,6 +48,8 @@ class Gathered:
     problems: dict[Problem, None] = field(default_factory=dict)
     keys: dict[str, keys.Verdict] = field(default_factory=dict)
     seen: int = 0
+    kept: frozenset[int] = frozenset()
+    presented: list[Presented] = field(default_factory=list)
 
     def add_problems(self, problems: Sequence[Problem]) -> None:
         for problem in problems:
@@ -70,6 +83,10 @@ class Gathered:
                 self.issuing.update(issuers)
                 for identity in issuers:
                     self._at(identity, place)
+        if source in self.kept:
+            came = {identity: None for _leaf, issuers in chains for identity in issuers}
+            came.update(dict.fromkeys(others))
+            self.presented += [Presented(source, place, leaf, tuple(came)) for leaf, _issuers in chains]
         for identity in others:
             self.spare.add(identity)
             self._at(identity, place)

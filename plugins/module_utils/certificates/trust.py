@@ -1,0 +1,177 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether what sources and endpoints present leads to the authorities that they are to be trusted by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import MaintenanceError
+from ..findings import Finding
+from ..runner import Runner
+from . import stores
+from .endpoints import Endpoint
+from .gather import Gathered, Presented
+from .library import Certificate, one_line, printable
+from .sources import Source
+from .untrusted import Trouble, describe
+from .verify import Answer, Case, verify
+
+TRUST = "certificate.trust"
+
+# Issuers that were seen elsewhere are tried for a chain that lacks one; so many are more than enough.
+_MOST_SEEN = 500
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What one source or endpoint is held against. source: its number. served: whether it is an endpoint."""
+
+    source: int
+    subject: str
+    served: bool
+    store: str
+
+
+def wishes(sources: Sequence[Source], endpoints: Sequence[Endpoint], held: Mapping[int, str]) -> list[Wish]:
+    """Who is held against which store. held: the stores by the number of the source or endpoint."""
+    named = [(one.path, False) for one in sources] + [(one.label, True) for one in endpoints]
+    return [Wish(number, *named[number], store) for number, store in held.items()]
+
+
+def findings(
+    gathered: Gathered, wanted: Sequence[Wish], *, now: float, runner: Runner, workers: int, healthy: int
+) -> list[Finding]:
+    """The findings on trust. now: seconds since the epoch. healthy: how many in order get one each."""
+    by_store: dict[str, list[Wish]] = {}
+    for wish in wanted:
+        by_store.setdefault(wish.store, []).append(wish)
+    found: list[Finding] = []
+    for name, held in by_store.items():
+        look = _Look(gathered, name, {wish.source: wish for wish in held})
+        found += look.findings(now=now, runner=runner, workers=workers)
+    return _limited(found, healthy)
+
+
+class _Look:
+    """Holds everything that asks for one store against it."""
+
+    def __init__(self, gathered: Gathered, name: str, asking: dict[int, Wish]) -> None:
+        self._gathered = gathered
+        self._name = name
+        self._asking = asking
+        self._presented = [one for one in gathered.presented if one.source in asking]
+
+    def findings(self, *, now: float, runner: Runner, workers: int) -> list[Finding]:
+        if not self._presented:
+            return []
+        try:
+            store = stores.find(self._name)
+            cases = {one: self._case(one) for one in self._presented}
+            answers = verify(list(dict.fromkeys(cases.values())), store=store, at=now, runner=runner, workers=workers)
+            lacking = {case: self._helped(case) for case, answer in answers.items() if _lacks_issuer(answer)}
+            # A chain that builds with what was seen elsewhere lacks nothing but that.
+            helped = (
+                verify(list(lacking.values()), store=store, at=now, runner=runner, workers=workers) if lacking else {}
+            )
+        except MaintenanceError as error:
+            return [self._unknown(str(error))]
+        proven = {case for case, with_more in lacking.items() if helped.get(with_more) == ()}
+        return self._told(store, [(one, answers[case], case in proven) for one, case in cases.items()])
+
+    def _case(self, one: Presented) -> Case:
+        known = self._gathered.certificates
+        return Case(known[one.leaf].der, tuple(known[identity].der for identity in one.others))
+
+    def _helped(self, case: Case) -> Case:
+        return Case(case.leaf, tuple(dict.fromkeys((*case.untrusted, *self._seen_elsewhere()))))
+
+    def _seen_elsewhere(self) -> list[bytes]:
+        every = self._gathered.certificates.values()
+        issuers = {one.issuer for one in every if one.issuer != one.subject}
+        return [one.der for one in every if one.subject in issuers][:_MOST_SEEN]
+
+    def _told(self, store: stores.Store, results: Sequence[tuple[Presented, Answer, bool]]) -> list[Finding]:
+        found = []
+        fine: dict[int, int] = {}
+        for one, answer, proven in results:
+            wish = self._asking[one.source]
+            if answer == ():
+                fine[one.source] = fine.get(one.source, 0) + 1
+            else:
+                found.append(self._finding(one, wish, store, answer, proven=proven))
+        found += [self._fine(self._asking[source], store, count) for source, count in fine.items()]
+        return found
+
+    def _finding(self, one: Presented, wish: Wish, store: stores.Store, answer: Answer, *, proven: bool) -> Finding:
+        known = self._gathered.certificates
+        certificate = known[one.leaf]
+        evidence: dict[str, Any] = {"store": printable(self._name), "fingerprint": one.leaf.hex()}
+        status = "critical" if answer else "unknown"
+        message = (
+            f"Whether {certificate.name} leads to {one_line(store.shown)} is unknown: openssl gave no answer to it."
+        )
+        if answer:
+            trouble = Trouble(
+                place=printable(one.place),
+                served=wish.served,
+                store=one_line(store.shown),
+                leaf=certificate,
+                others=[known[identity] for identity in one.others],
+                faults=answer,
+                proven=proven,
+            )
+            reason, message = describe(trouble)
+            evidence["reason"] = reason
+            evidence["errors"] = [fault._asdict() for fault in answer]
+        return Finding(
+            check=TRUST, subject=self._subject(one, certificate), status=status, message=message, evidence=evidence
+        )
+
+    def _subject(self, one: Presented, certificate: Certificate) -> str:
+        shown = printable(one.place)
+        return f"{shown} [{certificate.name}]" if one.place in self._gathered.crowded else shown
+
+    def _fine(self, wish: Wish, store: stores.Store, count: int) -> Finding:
+        who = "The certificate" if count == 1 else f"All {count:,} certificates"
+        at = f"that {one_line(wish.subject)} presents" if wish.served else f"in {one_line(wish.subject)}"
+        return Finding(
+            check=TRUST,
+            subject=printable(wish.subject),
+            status="ok",
+            value=count,
+            unit="count",
+            message=f"{who} {at} {'leads' if count == 1 else 'lead'} to {one_line(store.shown)}.",
+            evidence={"store": printable(self._name)},
+        )
+
+    def _unknown(self, reason: str) -> Finding:
+        return Finding(
+            check=TRUST,
+            subject=printable(self._name),
+            status="unknown",
+            message=f"Whether {len(self._presented):,} certificates lead to their trust store is unknown: "
+            f"{reason.rstrip('.')}.",
+        )
+
+
+def _lacks_issuer(answer: Answer) -> bool:
+    return any(fault.code in (2, 20, 21) for fault in answer or ())
+
+
+def _limited(found: Sequence[Finding], healthy: int) -> list[Finding]:
+    fine = [finding for finding in found if finding.status == "ok"]
+    kept = [finding for finding in found if finding.status != "ok"] + fine[:healthy]
+    if len(fine) > healthy:
+        kept.append(
+            Finding(
+                check=TRUST,
+                subject="all others",
+                status="ok",
+                message=f"{len(fine) - healthy:,} more sources and endpoints lead to their trust store.",
+            )
+        )
+    return kept

@@ -279,6 +279,20 @@ summary:
   description: The gravest status (C(worst)), findings by status (C(counts)) and how long the work took (C(seconds)).
   type: dict
   returned: always
+details:
+  description: What was gone through.
+  type: dict
+  returned: success
+  contains:
+    certificates:
+      description: Certificates of the policy.
+      type: int
+      returned: always
+    changed:
+      description: Names of those that were renewed, put into use, or whose services were reloaded.
+      type: list
+      elements: str
+      returned: always
 """
 
 from typing import Any

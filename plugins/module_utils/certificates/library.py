@@ -176,12 +176,6 @@ def authority_key_identifier(certificate: bytes) -> Optional[bytes]:
         return None
 
 
-def to_pem(certificate: bytes) -> bytes:
-    """The certificate in PEM form."""
-    encoded: bytes = x509.load_der_x509_certificate(certificate).public_bytes(serialization.Encoding.PEM)
-    return encoded
-
-
 def public_key(certificate: bytes) -> Optional[bytes]:
     """The certificate's public key in its one canonical form; None where the library does not know its kind."""
     try:

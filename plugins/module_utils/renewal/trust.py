@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from datetime import datetime
 
-from ..certificates.library import one_line, to_pem
+from ..certificates import stores, verify
+from ..certificates.library import one_line
 from ..runner import run
 from .pair import Pair
 
@@ -17,15 +16,12 @@ from .pair import Pair
 def why_untrusted(found: Pair, trust_store: str, now: datetime) -> str:
     """Why its chain leads to no authority of the store, the end of a sentence; empty where it does.
 
-    Raises MaintenanceError where that cannot be told.
+    Raises MaintenanceError where the store or openssl is missing.
     """
-    option = "-CApath" if os.path.isdir(trust_store) else "-CAfile"
-    with tempfile.TemporaryDirectory(prefix="careops-trust-") as folder:
-        leaf, issuers = (os.path.join(folder, name) for name in ("leaf.pem", "issuers.pem"))
-        for path, certificates in ((leaf, [found.leaf.der]), (issuers, found.issuers)):
-            with open(path, "wb") as stream:
-                stream.write(b"".join(map(to_pem, certificates)))
-        argv = ["openssl", "verify", option, trust_store, "-attime", str(int(now.timestamp()))]
-        done = run([*argv, *(["-untrusted", issuers] if found.issuers else []), leaf], timeout=30)
-    words = next((line for line in done.stderr.splitlines() if line.startswith("error ")), done.stderr)
-    return f"its chain does not lead to {trust_store} ({one_line(words)})" if done.returncode else ""
+    store = stores.find(trust_store)
+    case = verify.Case(found.leaf.der, tuple(found.issuers))
+    answer = verify.verify([case], store=store, at=now.timestamp(), runner=run, workers=1)[case]
+    shown = one_line(store.shown)
+    if answer is None:
+        return f"whether its chain leads to {shown} cannot be told, openssl gave no answer"
+    return f"its chain does not lead to {shown} ({one_line(answer[0].words)})" if answer else ""

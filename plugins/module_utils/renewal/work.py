@@ -52,7 +52,8 @@ def renew(policy: Policy, *, deadline: Deadline) -> Outcome:
             actions += one.actions
     if any(wanted.client == "certbot" for wanted in policy.wanted):
         findings += others.findings(run)
-    return Outcome(findings=findings, actions=actions)
+    done = [action.target for action in actions if action.outcome == "done" and action.changed]
+    return Outcome(findings=findings, actions=actions, details={"certificates": len(policy.wanted), "changed": done})
 
 
 @contextlib.contextmanager

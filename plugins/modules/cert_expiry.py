@@ -103,6 +103,12 @@ options:
         description: As O(tls_ciphers), for this endpoint. An empty list checks nothing.
         type: list
         elements: str
+      certificate:
+        description:
+          - File that begins with the certificate which the endpoint must serve. One that was replaced in the file but
+            is still served is critical, since the service has not read the new one.
+          - For services that O(services) knows, it need not be set.
+        type: path
   tls_minimum:
     description:
       - Oldest TLS version that endpoints may accept; with V(""), it is not checked.
@@ -121,6 +127,32 @@ options:
     type: list
     elements: str
     default: []
+  services:
+    description:
+      - Services of the host whose configuration says which certificates they use. Each certificate is looked at with
+        its key, each place where it is served is an endpoint, and what is served there must be what is in the file.
+      - Servers that share certificates at one address and port are asked for once, with a name that the certificate
+        covers.
+      - What cannot be told from the configuration, such as a path that depends on a variable, is a finding with the
+        status V(unknown).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: Which service it is.
+        type: str
+        required: true
+        choices: [nginx, apache, haproxy, postgresql, postfix]
+      config:
+        description:
+          - Its main configuration file, or a pattern of several. For C(postfix), its C(main.cf).
+          - Where it is not set, where Debian has it.
+        type: path
+      address:
+        description: Where to connect to what listens on all addresses.
+        type: str
+        default: 127.0.0.1
   recurse:
     description: Whether to look into the folders below those of O(paths) and O(sources), too.
     type: bool
@@ -239,6 +271,18 @@ EXAMPLES = r"""
         tls_ciphers: ["TLS_AES_*", TLS_CHACHA20_POLY1305_SHA256, "ECDHE-*-GCM-*"]
     tls_minimum: TLSv1.3
 
+- name: See that the web server and the load balancer serve the certificates that are on disk
+  careops.maintenance.cert_expiry:
+    services:
+      - kind: nginx
+      - kind: haproxy
+        address: 10.20.0.5
+    endpoints:
+      - host: 127.0.0.1
+        port: 636
+        server_name: ldap.clinic.example
+        certificate: /etc/ldap/tls/ldap.pem
+
 - name: Alarm by days alone
   careops.maintenance.cert_expiry:
     paths: [/srv/pki]
@@ -258,7 +302,8 @@ findings:
       C(certificate.validity) for those that are not valid yet, C(certificate.key_match), C(certificate.names),
       C(tls.version) and C(tls.ciphers) for what endpoints accept,
       C(certificate.trust) for chains that are held against a trust store,
-      and C(certificate.readable) for what could not be looked at.
+      C(certificate.served) for endpoints that must serve a certificate on disk, C(certificate.service) for
+      configurations, and C(certificate.readable) for what could not be looked at.
   type: list
   elements: dict
   returned: always
@@ -315,10 +360,18 @@ details:
       description: Certificates in order that have no finding of their own.
       type: int
       returned: always
+    uses:
+      description:
+        - Which service uses which certificate. Each has C(service), C(certificate) and C(key) (files), C(endpoints)
+          that show it, and C(where) in the configuration (file:line).
+      type: list
+      elements: dict
+      returned: where O(services) or O(endpoints[].certificate) is set
 """
 
 import gc
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -328,6 +381,9 @@ from ..module_utils.certificates.judge import Thresholds
 from ..module_utils.certificates.sources import Source
 from ..module_utils.clock import now_or
 from ..module_utils.glue import Outcome, conclude
+
+if TYPE_CHECKING:
+    from ..module_utils.certificates.services.find import Service
 
 _VERSIONS = ["", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 _SPEC: dict[str, dict[str, Any]] = {
@@ -359,6 +415,21 @@ _SPEC: dict[str, dict[str, Any]] = {
             "starttls": {"type": "str", "choices": list(STARTTLS_PORTS)},
             "tls_minimum": {"type": "str", "choices": _VERSIONS},
             "tls_ciphers": {"type": "list", "elements": "str"},
+            "certificate": {"type": "path"},
+        },
+    },
+    "services": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "kind": {
+                "type": "str",
+                "required": True,
+                "choices": ["nginx", "apache", "haproxy", "postgresql", "postfix"],
+            },
+            "config": {"type": "path"},
+            "address": {"type": "str", "default": "127.0.0.1"},
         },
     },
     "tls_minimum": {"type": "str", "default": "", "choices": _VERSIONS},
@@ -407,8 +478,17 @@ def _work(params: dict[str, Any]) -> Outcome:
         workers=params["workers"],
         healthy=params["healthy_findings"],
         trust_store=params["trust_store"],
+        services=_services(params["services"]),
     )
     return check(policy, now=now_or(params["now"]))
+
+
+def _services(options: list[dict[str, Any]]) -> Sequence[Service]:
+    if not options:
+        return []
+    from ..module_utils.certificates.services.find import Service
+
+    return [Service(**option) for option in options]
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING, Optional
 
 from ..errors import MaintenanceError
 from ..glue import Outcome
@@ -20,6 +21,9 @@ from .judge import Thresholds
 from .pool import in_processes
 from .scan import Scanner
 from .sources import Candidate, Problem, Source, expand
+
+if TYPE_CHECKING:
+    from .services.find import Found, Service
 
 # Below so many files a process costs more than it saves.
 _WORTH_A_PROCESS = 400
@@ -33,6 +37,7 @@ class Policy:
     many as this process may use cores where it is 0. healthy: certificates in order that get a finding each.
     tls_minimum, tls_ciphers: what endpoints may accept that say nothing else; empty to leave it unchecked.
     trust_store: that chains must lead to; empty where none is checked.
+    services: whose configurations say more of what to look at.
     """
 
     sources: Sequence[Source] = ()
@@ -45,11 +50,14 @@ class Policy:
     tls_minimum: str = ""
     tls_ciphers: Sequence[str] = ()
     trust_store: str = ""
+    services: Sequence[Service] = ()
 
     def check(self) -> None:
         """Raises MaintenanceError where it makes no sense."""
-        if not self.sources and not self.endpoints:
-            raise MaintenanceError("There is nothing to look at: set at least one of paths, sources and endpoints.")
+        if not self.sources and not self.endpoints and not self.services:
+            raise MaintenanceError(
+                "There is nothing to look at: set at least one of paths, sources, endpoints and services."
+            )
         self.thresholds.check()
         if self.timeout <= 0:
             raise MaintenanceError("The option timeout must be more than 0 seconds.")
@@ -80,12 +88,14 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run) -> Outcome:
     """Looks at everything the policy names, and judges it. Raises MaintenanceError."""
     policy.check()
     library.require_cryptography()
+    policy, found = _with_services(policy)
     candidates, problems = expand(policy.sources, exclude=policy.exclude)
     stores = _stores(policy)
     gathered = Gathered(kept=frozenset(stores))
     gathered.add_problems(problems)
     # Processes first: they must be started before there are threads.
     _scan_files(gathered, candidates, policy)
+    presented: Sequence[Presented] = ()
     if policy.endpoints:
         from .handshake import fetch_all  # ssl costs as much as some thousand certificates
 
@@ -101,6 +111,9 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run) -> Outcome:
             gathered, wishes, now=now.timestamp(), runner=runner, workers=_workers(policy), healthy=policy.healthy
         )
         outcome.findings = [*outcome.findings, *trusted]
+    if found is not None:
+        outcome.findings = [*outcome.findings, *found.held_against(presented, timeout=policy.timeout)]
+        outcome.details = {**(outcome.details or {}), "uses": found.uses}
     return outcome
 
 
@@ -109,6 +122,17 @@ def _stores(policy: Policy) -> dict[int, str]:
     own = [one.trust_store for one in policy.sources] + [one.trust_store for one in policy.endpoints]
     wanted = {number: policy.trust_store if store is None else store for number, store in enumerate(own)}
     return {number: store for number, store in wanted.items() if store not in ("", "none")}
+
+
+def _with_services(policy: Policy) -> tuple[Policy, Optional[Found]]:
+    """The policy with what the configurations of its services lead to; nothing is imported where it has none."""
+    if not policy.services and not any(endpoint.certificate for endpoint in policy.endpoints):
+        return policy, None
+    from .services.find import find
+
+    found = find(policy.services, policy.endpoints)
+    more = replace(policy, sources=[*policy.sources, *found.sources], endpoints=[*policy.endpoints, *found.endpoints])
+    return more, found
 
 
 def _judge(gathered: Gathered, policy: Policy, *, now: datetime, files: int) -> Outcome:

@@ -31,13 +31,13 @@ PATIENCE = 20.0  # seconds until a request without an answer is lost
 class Request:
     """One of them.
 
-    moment: when its time had come (seconds since the first). seconds: from then to the last byte of the answer.
-    behind: how much later than that the load itself began it. problem: why it is lost; empty where it is not.
+    moment: when its time had come (seconds since the first). behind: how much later the load itself came to begin it.
+    seconds: from then to the last byte of the answer. problem: why it is lost; empty where it is not.
     """
 
     moment: float
-    seconds: float
     behind: float
+    seconds: float
     fingerprint: str
     problem: str
 
@@ -125,13 +125,13 @@ async def _requests(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _request(plan: dict[str, Any], context: ssl.SSLContext, *, start: float, moment: float) -> Request:
-    behind = time.monotonic() - start - moment
+    begun = time.monotonic()
     fingerprint = problem = ""
     try:
         fingerprint, problem = await asyncio.wait_for(_answer(plan, context), PATIENCE)
     except Exception as error:  # noqa: BLE001 whatever it is, the request is lost
         problem = f"{type(error).__name__}: {error}"
-    return Request(moment, time.monotonic() - start - moment, behind, fingerprint, problem)
+    return Request(moment, begun - start - moment, time.monotonic() - begun, fingerprint, problem)
 
 
 async def _answer(plan: dict[str, Any], context: ssl.SSLContext) -> tuple[str, str]:

@@ -153,7 +153,7 @@ class Nginx:
 
     def break_configuration(self) -> None:
         """From now on the configuration test fails, and a reload does nothing."""
-        (self.folder / "sites" / "zz-broken.conf").write_text("server { listen nowhere at all; }\n")
+        (self.folder / "sites" / "zz-broken.conf").write_text("nonsense on;\n")
 
     def block_reload(self) -> None:
         """The configuration test passes, yet a reload has no effect: it has to bind to a port that another has."""

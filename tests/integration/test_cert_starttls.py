@@ -47,7 +47,7 @@ def look(*endpoints: dict[str, Any], **more: Any) -> dict[str, Any]:
     return run_module("cert_expiry", {"endpoints": list(endpoints), "now": NOW_TEXT, **more})
 
 
-REAL = ["smtp", "imap", "pop3", "ftp", "ldap", "postgres", "mysql"]
+REAL = ["smtp", "lmtp", "imap", "pop3", "ftp", "ldap", "postgres", "mysql"]
 
 
 def test_every_server_shows_its_chain(chain: list[Made], ports: dict[str, int]) -> None:

@@ -103,7 +103,7 @@ def postfix(chain: Sequence[Made], *, more: str = "") -> Iterator[dict[str, int]
 
 
 DOVECOT = """\
-protocols = imap pop3
+protocols = imap pop3 lmtp
 base_dir = {folder}/run
 state_dir = {folder}/run
 log_path = {folder}/dovecot.log
@@ -129,6 +129,12 @@ service pop3-login {{
     port = 0
   }}
 }}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp}
+  }}
+}}
 passdb {{
   driver = static
   args = nopassword=y
@@ -138,8 +144,8 @@ passdb {{
 
 @contextlib.contextmanager
 def dovecot(chain: Sequence[Made], *, more: str = "") -> Iterator[dict[str, int]]:
-    """Dovecot; ports: imap and pop3."""
-    ports = {name: free_port() for name in ("imap", "pop3")}
+    """Dovecot; ports: imap, pop3 and lmtp."""
+    ports = {name: free_port() for name in ("imap", "pop3", "lmtp")}
     with served(chain) as folder:
         (folder / "run").mkdir()
         configuration = folder / "dovecot.conf"

@@ -24,6 +24,7 @@ from .sources import Candidate, Problem, Source, expand
 
 if TYPE_CHECKING:
     from .services.find import Found, Service
+    from .tls.policy import Wish
 
 # Below so many files a process costs more than it saves.
 _WORTH_A_PROCESS = 400
@@ -89,6 +90,7 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run) -> Outcome:
     policy.check()
     library.require_cryptography()
     policy, found = _with_services(policy)
+    wishes = _tls_wishes(policy)
     candidates, problems = expand(policy.sources, exclude=policy.exclude)
     stores = _stores(policy)
     gathered = Gathered(kept=frozenset(stores))
@@ -103,18 +105,36 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run) -> Outcome:
         _take_presented(gathered, presented, first_source=len(policy.sources))
     _note_empty_sources(gathered, policy.sources)
     outcome = _judge(gathered, policy, now=now, files=len({candidate.path for candidate in candidates}))
+    if wishes:
+        from .tls.probe import look_all
+
+        outcome.findings = [*outcome.findings, *look_all(wishes, timeout=policy.timeout)]
     if stores:
         from . import trust  # plain files need nothing of it
 
-        wishes = trust.wishes(policy.sources, policy.endpoints, stores)
+        chains = trust.wishes(policy.sources, policy.endpoints, stores)
         trusted = trust.findings(
-            gathered, wishes, now=now.timestamp(), runner=runner, workers=_workers(policy), healthy=policy.healthy
+            gathered, chains, now=now.timestamp(), runner=runner, workers=_workers(policy), healthy=policy.healthy
         )
         outcome.findings = [*outcome.findings, *trusted]
     if found is not None:
         outcome.findings = [*outcome.findings, *found.held_against(presented, timeout=policy.timeout)]
         outcome.details = {**(outcome.details or {}), "uses": found.uses}
     return outcome
+
+
+def _tls_wishes(policy: Policy) -> list[tuple[Endpoint, Wish]]:
+    """What each endpoint may accept, as far as that matters. Raises MaintenanceError."""
+    if not (
+        policy.tls_minimum or policy.tls_ciphers or any(one.tls_minimum or one.tls_ciphers for one in policy.endpoints)
+    ):
+        return []
+    from .tls.policy import wish_of  # plain files and endpoints need nothing of it
+
+    wishes = [(one, wish_of(one, minimum=policy.tls_minimum, ciphers=policy.tls_ciphers)) for one in policy.endpoints]
+    for _endpoint, wish in wishes:
+        wish.check()
+    return [(one, wish) for one, wish in wishes if wish.minimum or wish.ciphers]
 
 
 def _stores(policy: Policy) -> dict[int, str]:

@@ -12,14 +12,18 @@ description:
   - Finds certificates in files, folders, patterns and at TLS endpoints, thousands of them in one task and in parallel.
   - Tells which of them expire soon, measured by the lifetime they were issued with, which are not valid yet,
     which have a private key that does not belong to them, and which do not cover the names they are for.
-  - Every certificate of a PEM file counts, in whatever order they stand, and whatever stands between them.
+  - Reads PEM, DER, PKCS#7, PKCS#12, JKS and JCEKS, told apart by what is in the file, whatever its name.
+  - Every certificate of a file counts, in whatever order they stand, and whatever stands between them.
     Copies of one certificate are one finding, which lists every place it was found at.
+  - Knows the live folders of Let's Encrypt by their links. C(/etc/letsencrypt/live) stands for all lineages in it, also
+    without O(recurse); the key of each is held against its certificate; the old generations in C(archive) are left out,
+    unless they are named themselves.
   - What cannot be looked at is a finding with the status V(unknown), and never keeps the rest from being looked at.
     Files in a folder that hold no certificate are passed over.
 options:
   paths:
     description:
-      - Files, folders and shell patterns (C(**) reaches over folders) to look for PEM certificates in.
+      - Files, folders and shell patterns (C(**) reaches over folders) to look for certificates in.
       - A file named here must hold a certificate. Of those in a folder or found by a pattern, any number may hold none.
     type: list
     elements: path
@@ -37,8 +41,20 @@ options:
       key:
         description:
           - File of the private key that must belong to one of the source's certificates.
-          - A key in the same file as its certificate is always checked and need not be named.
+          - A key in the same file as its certificate is always checked and need not be named; so is one in a keystore.
+          - Keys in JCEKS keystores cannot be checked.
         type: path
+      password_file:
+        description:
+          - File on the host whose first line is the password of the source's keystores and private keys.
+          - PKCS#12 files are tried with no password and an empty one first. JKS and JCEKS keystores show their
+            certificates without it; with it, they are checked for damage.
+          - Mutually exclusive with O(sources[].password_env).
+        type: path
+      password_env:
+        description:
+          - Name of the environment variable that holds this password; set it with C(environment) of the task.
+        type: str
       names:
         description: Host names, wildcards and IP addresses that the source's certificates must cover between them.
         type: list
@@ -283,6 +299,17 @@ EXAMPLES = r"""
         server_name: ldap.clinic.example
         certificate: /etc/ldap/tls/ldap.pem
 
+- name: Look into a Java keystore and a PKCS#12 file, and at every lineage of Let's Encrypt
+  careops.maintenance.cert_expiry:
+    paths: [/etc/letsencrypt/live]
+    sources:
+      - path: /etc/tomcat/keystore.jks
+        password_file: /etc/tomcat/keystore.password
+      - path: /srv/portal/portal.p12
+        password_env: PORTAL_PASSWORD
+  environment:
+    PORTAL_PASSWORD: "{{ portal_password }}"
+
 - name: Alarm by days alone
   careops.maintenance.cert_expiry:
     paths: [/srv/pki]
@@ -395,11 +422,14 @@ _SPEC: dict[str, dict[str, Any]] = {
         "options": {
             "path": {"type": "path", "required": True},
             "key": {"type": "path", "no_log": False},
+            "password_file": {"type": "path", "no_log": False},
+            "password_env": {"type": "str", "no_log": False},
             "names": {"type": "list", "elements": "str", "default": []},
             "recurse": {"type": "bool"},
             "trust_store": {"type": "path"},
             "self_signed": {"type": "bool"},
         },
+        "mutually_exclusive": [("password_file", "password_env")],
     },
     "endpoints": {
         "type": "list",

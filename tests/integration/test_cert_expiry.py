@@ -194,16 +194,14 @@ def test_one_bad_file_is_one_finding_and_hides_nothing(folder: Path) -> None:
 def test_what_was_named_must_hold_a_certificate(folder: Path) -> None:
     write(folder / "key.pem", make().key_pem)
     write(folder / "text.pem", b"nothing here\n")
-    write(folder / "der.pem", make().der)
     (folder / "empty.pem").touch()
     (folder / "nothing").mkdir()
     os.mkfifo(folder / "pipe.pem")
     wanted = {
         "key.pem": "a private key but no certificate",
-        "text.pem": "no certificate in PEM form",
-        "der.pem": "no certificate in PEM form",
+        "text.pem": "no certificate in any known form",
         "empty.pem": "the file is empty",
-        "nothing": "no certificate in PEM form",
+        "nothing": "no certificate in any known form",
         "pipe.pem": "no regular file",
         "missing.pem": "no such file or folder",
         "missing-*.pem": "no file matches the pattern",

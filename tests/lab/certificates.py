@@ -16,7 +16,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 # Tests judge by this moment, never by the wall clock.
@@ -102,7 +102,9 @@ def make(
         builder = builder.add_extension(x509.SubjectAlternativeName([_general(one) for one in wanted]), critical=False)
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
-    return Made(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
+    signer = issuer.key if issuer else key
+    digest = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return Made(builder.sign(signer, digest), key)
 
 
 def _general(name: str) -> x509.GeneralName:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Optional
 from ..errors import MaintenanceError
 from ..glue import Outcome
 from ..runner import Runner, run
-from . import expectations, library, names, report
+from . import expectations, library, names, passwords, report
 from .endpoints import Endpoint, Presented
 from .gather import Gathered
 from .judge import Thresholds
@@ -94,6 +94,8 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run) -> Outcome:
     candidates, problems = expand(policy.sources, exclude=policy.exclude)
     stores = _stores(policy)
     gathered = Gathered(kept=frozenset(stores))
+    gathered.add_problems(problems)
+    gathered.passwords, problems = passwords.read(policy.sources, environment=os.environ)
     gathered.add_problems(problems)
     # Processes first: they must be started before there are threads.
     _scan_files(gathered, candidates, policy)
@@ -187,7 +189,10 @@ def _workers(policy: Policy) -> int:
 def _scan_files(gathered: Gathered, candidates: Sequence[Candidate], policy: Policy) -> None:
     few = len(candidates) < _WORTH_A_PROCESS and not policy.workers
     parts, lost = in_processes(
-        Scanner().files, candidates, workers=1 if few else _workers(policy), chunk=_chunk(len(candidates))
+        Scanner(gathered.passwords).files,
+        candidates,
+        workers=1 if few else _workers(policy),
+        chunk=_chunk(len(candidates)),
     )
     gathered.add(parts)
     gathered.add_problems(
@@ -214,4 +219,4 @@ def _note_empty_sources(gathered: Gathered, sources: Sequence[Source]) -> None:
     """A source without any certificate was named by mistake, or has lost them: that is no healthy state."""
     for number, source in enumerate(sources):
         if not gathered.leaves_of.get(number) and number not in gathered.troubled:
-            gathered.add_problems([Problem(source.path, "it holds no certificate in PEM form", number)])
+            gathered.add_problems([Problem(source.path, "it holds no certificate in any known form", number)])

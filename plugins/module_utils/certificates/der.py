@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 _EXPLICIT_VERSION = 0xA0
+_PIECES_OF_OCTETS = 0x24
+BOOLEAN, INTEGER, BITS, OCTETS, OID, SEQUENCE, SET = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30, 0x31
 
 
 class Outline(NamedTuple):
@@ -43,6 +45,72 @@ def first(data: bytes) -> bytes:
     """The first element by itself: a trusted certificate has OpenSSL's own notes behind it. Raises ValueError."""
     end = element(data)[1]
     return data if end == len(data) else data[:end]
+
+
+class Part(NamedTuple):
+    """An element within data: its tag, where it stands, and where its content begins and ends."""
+
+    tag: int
+    at: int
+    begin: int
+    end: int
+
+
+def parts(data: bytes, begin: int = 0, end: int = -1) -> list[Part]:
+    """The elements that stand side by side between these places. Raises ValueError where they do not fill them."""
+    end = len(data) if end < 0 else end
+    found = []
+    while begin < end:
+        inner, after = element(data, begin)
+        if after > end:
+            raise ValueError("an element reaches over the end of the one it is in")
+        found.append(Part(data[begin], begin, inner, after))
+        begin = after
+    return found
+
+
+_DEEPEST = 60
+
+
+def definite(data: bytes, *, deepest: int = _DEEPEST) -> bytes:
+    """The first element with lengths that are known, as DER wants them: BER leaves them open (X.690, 8.1.3.6).
+
+    Strings in pieces become one string. Raises ValueError.
+    """
+    return _definite(data, 0, deepest)[0]
+
+
+def _definite(data: bytes, at: int, deepest: int) -> tuple[bytes, int]:
+    """The element at this place, and where the next one begins."""
+    if not deepest:
+        raise ValueError("its elements are nested too deeply")
+    if at + 2 > len(data):
+        raise ValueError("the data ends too early")
+    tag, constructed, is_open = data[at], data[at] & 0x20, data[at + 1] == 0x80
+    if not constructed:
+        end = element(data, at)[1]
+        return data[at:end], end
+    here, end = (at + 2, len(data)) if is_open else element(data, at)
+    pieces = []
+    while here < end and not (is_open and data[here : here + 2] == b"\0\0"):
+        piece, here = _definite(data, here, deepest - 1)
+        pieces.append(piece)
+    if is_open:
+        if here + 2 > len(data):
+            raise ValueError("the data ends too early")
+        here += 2
+    if tag == _PIECES_OF_OCTETS:
+        return encode(OCTETS, b"".join(piece[element(piece)[0] :] for piece in pieces)), here
+    return encode(tag, b"".join(pieces)), here
+
+
+def encode(tag: int, content: bytes) -> bytes:
+    """The content as an element."""
+    length = len(content)
+    if length < 0x80:
+        return bytes((tag, length)) + content
+    size = (length.bit_length() + 7) // 8
+    return bytes((tag, 0x80 | size)) + length.to_bytes(size, "big") + content
 
 
 def outline(certificate: bytes) -> Outline:

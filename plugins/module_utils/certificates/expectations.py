@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Optional
 
 from ..findings import Finding
-from . import keys, library, pem
+from . import library
 from . import names as naming
 from .endpoints import Endpoint
 from .gather import Gathered
 from .library import one_line, printable
-from .scan import read_file, why_unreadable
+from .scan import key_in
 from .sources import Source
 
 KEY_MATCH = "certificate.key_match"
@@ -24,13 +24,13 @@ _MOST_NAMES = 50
 
 
 def keys_beside(gathered: Gathered, *, healthy: int) -> list[Finding]:
-    """The findings on keys in the same file as their certificate; of those in order, ``healthy`` by themselves."""
+    """The findings on keys in or beside the file of their certificate; ``healthy`` of those in order by themselves."""
     findings = []
     calm = 0
     for place, verdict in gathered.keys.items():
         calm += verdict.status == "ok"
         if verdict.status != "ok" or calm <= healthy:
-            findings.append(_key_finding(place, place, verdict.status, verdict.reason))
+            findings.append(_key_finding(place, verdict.path or place, verdict.status, verdict.reason))
     if calm > healthy:
         findings.append(
             Finding(
@@ -50,19 +50,10 @@ def named_keys(gathered: Gathered, sources: Sequence[Source]) -> list[Finding]:
         leaves = gathered.leaves_of.get(number)
         if source.key is None or not leaves:
             continue
-        verdict = _named_key(source.key, [gathered.certificates[leaf].der for leaf in leaves])
+        certificates = [gathered.certificates[leaf].der for leaf in leaves]
+        verdict = key_in(source.key, certificates, password=gathered.passwords.get(number))
         findings.append(_key_finding(source.path, source.key, verdict.status, verdict.reason))
     return findings
-
-
-def _named_key(path: str, certificates: Sequence[bytes]) -> keys.Verdict:
-    try:
-        found = pem.contents(read_file(path)).keys
-    except (OSError, ValueError) as error:
-        return keys.Verdict("unknown", f"the key could not be read: {why_unreadable(path, error)}")
-    if not found:
-        return keys.Verdict("unknown", "the file holds no private key in PEM form")
-    return keys.compare(found, certificates)
 
 
 def _key_finding(subject: str, key: str, status: str, reason: str) -> Finding:

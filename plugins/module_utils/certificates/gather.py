@@ -34,6 +34,7 @@ class Gathered:
     problems. crowded: places with several leaves, which a path alone does not tell apart. seen: certificates
     with all their copies. keys: verdicts on the keys that stand beside their certificate. kept: the numbers of
     the sources whose leaves are kept in presented, with what came with each.
+    passwords: of keystores and private keys, by number of their source.
     """
 
     certificates: dict[bytes, Certificate] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Gathered:
     crowded: set[str] = field(default_factory=set)
     problems: dict[Problem, None] = field(default_factory=dict)
     keys: dict[str, keys.Verdict] = field(default_factory=dict)
+    passwords: dict[int, bytes] = field(default_factory=dict)
     seen: int = 0
     kept: frozenset[int] = frozenset()
     presented: list[Presented] = field(default_factory=list)

@@ -179,30 +179,39 @@ def authority_key_identifier(certificate: bytes) -> Optional[bytes]:
 def public_key(certificate: bytes) -> Optional[bytes]:
     """The certificate's public key in its one canonical form; None where the library does not know its kind."""
     try:
-        return _canonical(x509.load_der_x509_certificate(certificate).public_key())
+        return canonical(x509.load_der_x509_certificate(certificate).public_key())
     except Exception:  # noqa: BLE001
         return None
 
 
-def public_half(key: bytes) -> bytes:
-    """The public half of a private key in PEM, in the same form. Raises KeyLocked, Unreadable."""
+def public_half(key: bytes, *, password: Optional[bytes] = None) -> bytes:
+    """The public half of a private key in PEM or DER, in the same form. Raises KeyLocked, Unreadable."""
     try:
-        return _canonical(_load_key(key).public_key())
+        return canonical(_load_key(key, password).public_key())
     except TypeError:
         raise KeyLocked from None
     except Exception as error:  # noqa: BLE001
         raise Unreadable(_reason(error)) from None
 
 
-def _load_key(key: bytes) -> Any:
+def _load_key(key: bytes, password: Optional[bytes]) -> Any:
     if b"OPENSSH PRIVATE KEY" in key:
-        return serialization.load_ssh_private_key(key, password=None)
-    return serialization.load_pem_private_key(key, password=None)
+        return serialization.load_ssh_private_key(key, password)
+    if key.startswith(b"-----"):
+        return serialization.load_pem_private_key(key, password)
+    return serialization.load_der_private_key(key, password)
 
 
-def _canonical(key: Any) -> bytes:
+def canonical(key: Any) -> bytes:
+    """A public key of the library in its one form: SubjectPublicKeyInfo (RFC 5280, 4.1.2.7) in DER."""
     encoded: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return encoded
+
+
+def encoded(certificate: Any) -> bytes:
+    """A certificate of the library in DER."""
+    data: bytes = certificate.public_bytes(serialization.Encoding.DER)
+    return data
 
 
 def signed_by(certificate: bytes, issuer: bytes) -> bool:

@@ -12,24 +12,31 @@ from dataclasses import dataclass, field
 from . import der
 
 CERTIFICATES = frozenset((b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"))
+_MESSAGES = frozenset((b"PKCS7", b"PKCS #7 SIGNED DATA", b"CMS"))
+_REQUESTS = frozenset((b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST"))
 
 # A block never reaches over the next line of five hyphens, so that a block that was cut off does not swallow
 # the next one. Single hyphens occur in the headers of encrypted keys.
-_BLOCK = re.compile(rb"^-----BEGIN ([A-Z0-9 ]+)-----([^-]*(?:-(?!----)[^-]*)*)-----END \1-----", re.MULTILINE)
-_BEGIN = re.compile(rb"^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----", re.MULTILINE)
+_BLOCK = re.compile(rb"^-----BEGIN ([A-Z0-9# ]+)-----([^-]*(?:-(?!----)[^-]*)*)-----END \1-----", re.MULTILINE)
+_BEGIN = re.compile(rb"^-----BEGIN (?:(?:X509 |TRUSTED )?CERTIFICATE|PKCS7|PKCS #7 SIGNED DATA|CMS)-----", re.MULTILINE)
 MARK = b"-----BEGIN "
 
 
 @dataclass
 class Contents:
-    """What a PEM file holds. certificates: DER each, in the file's order. keys: PEM each.
+    """What a file holds. certificates: DER each, in the file's order. keys: private keys, PEM or DER each.
 
-    problems: what could not be decoded, in words.
+    halves: public halves of the private keys that a keystore gave out. closed: why it did not give out others, as
+    the end of a sentence. problems: what could not be decoded, in words. instead: what it is if it holds no
+    certificate.
     """
 
     certificates: list[bytes] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    halves: list[bytes] = field(default_factory=list)
+    closed: str = ""
+    instead: str = ""
 
 
 def contents(data: bytes) -> Contents:
@@ -47,8 +54,30 @@ def contents(data: bytes) -> Contents:
                 found.problems.append(f"certificate {begun} cannot be decoded ({error})")
         elif label.endswith(b"PRIVATE KEY"):
             found.keys.append(block.group(0) + b"\n")
+            found.instead = found.instead or "a private key"
+        else:
+            begun += label in _MESSAGES
+            _other(found, label, body)
     if data.count(MARK) != blocks:
         cut_off = len(_BEGIN.findall(data)) - begun
         if cut_off > 0:
             found.problems.append(f"{cut_off} certificate(s) have no end line, so the file was cut off")
     return found
+
+
+def _other(found: Contents, label: bytes, body: bytes) -> None:
+    """Takes in a block that is neither certificate nor private key."""
+    if label in _MESSAGES:
+        from .formats import pkcs7
+
+        try:
+            found.certificates += pkcs7.certificates(binascii.a2b_base64(body))
+        except ValueError as error:
+            found.problems.append(f"the PKCS#7 message in it cannot be decoded ({error})")
+        found.instead = found.instead or "a PKCS#7 message"
+    elif label in _REQUESTS:
+        found.instead = found.instead or "a certificate request"
+    elif label == b"X509 CRL":
+        found.instead = found.instead or "a revocation list"
+    elif label.endswith(b"PUBLIC KEY"):
+        found.instead = found.instead or "a public key"

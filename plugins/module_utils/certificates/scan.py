@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Optional, Union
 
-from . import keys, library, pem
+from . import content, keys, library, pem
 from .chain import Chain, Link, chains
+from .formats import recognise
 from .library import Certificate
 from .sources import Candidate, reason_of
 
@@ -24,7 +25,7 @@ class Look(NamedTuple):
     """What was seen at one place. others: certificates that no chain needs. source: number of the source.
 
     problem: what could not be read there, as the end of a sentence; empty where all could.
-    key: verdict on the private keys in the same file.
+    key: verdict on the private keys in the same file, or in the one that the candidate names.
     """
 
     place: str
@@ -36,9 +37,13 @@ class Look(NamedTuple):
 
 
 class Scanner:
-    """Looks into files. What it has read once, it knows: a copy costs a hash."""
+    """Looks into files. What it has read once, it knows: a copy costs a hash.
 
-    def __init__(self) -> None:
+    passwords: of keystores and private keys, by number of the source.
+    """
+
+    def __init__(self, passwords: Optional[Mapping[int, bytes]] = None) -> None:
+        self._passwords = passwords or {}
         self._known: dict[bytes, Link] = {}
         self._fresh: dict[bytes, Certificate] = {}
         self._reader = library.Reader()
@@ -66,20 +71,25 @@ class Scanner:
 
     def _file(self, candidate: Candidate) -> Optional[Look]:
         """What is in the file; None where it is in a folder and holds no certificate."""
-        path, source, named = candidate
+        path, source, named, key = candidate
         try:
             data = read_file(path)
         except (OSError, ValueError) as error:
             return Look(path, source, problem=why_unreadable(path, error))
-        contents = pem.contents(data) if data and pem.MARK in data else pem.Contents()
-        links, problems = self._read_all(contents.certificates)
-        problems = contents.problems + problems
+        password = self._passwords.get(source)
+        held = content.contents(data, password=password)
+        links, problems = self._read_all(held.certificates)
+        problems = held.problems + problems
         if not links:
             if not problems and not named:
                 return None
-            return Look(path, source, problem="; ".join(problems) or _what_instead(data, contents))
+            return Look(path, source, problem="; ".join(problems) or _what_instead(data, held))
         made = chains(links, signed_by=library.signed_by)
-        verdict = keys.compare(contents.keys, contents.certificates) if contents.keys else None
+        verdict = None
+        if key:
+            verdict = key_in(key, [links[0].certificate], password=password)
+        elif keys.any_in(held):
+            verdict = keys.compare(held, held.certificates, password=password)
         return Look(path, source, made, _others(links, made), "; ".join(problems), verdict)
 
     def _read_all(self, certificates: Sequence[bytes]) -> tuple[list[Link], list[str]]:
@@ -105,6 +115,20 @@ class Scanner:
         return link
 
 
+def key_in(path: str, certificates: Sequence[bytes], *, password: Optional[bytes]) -> keys.Verdict:
+    """Whether the private keys in a file of their own belong to these certificates (DER)."""
+    try:
+        held = content.contents(read_file(path), password=password)
+    except (OSError, ValueError) as error:
+        verdict = keys.Verdict("unknown", f"the key could not be read: {why_unreadable(path, error)}")
+    else:
+        if keys.any_in(held):
+            verdict = keys.compare(held, certificates, password=password)
+        else:
+            verdict = keys.Verdict("unknown", "; ".join(held.problems) or "the file holds no private key")
+    return verdict._replace(path=path)
+
+
 def _others(links: Sequence[Link], made: Sequence[Chain]) -> list[bytes]:
     if len(links) == sum(1 + len(chain.issuers) for chain in made):
         return []
@@ -121,7 +145,7 @@ class _TooLarge(OSError):
 
 
 def read_file(path: str) -> bytes:
-    """The file's content; only its beginning where that shows that it is no PEM file.
+    """The file's content; only its beginning where that shows that it holds no certificates.
 
     Never waits for what is no regular file. Raises OSError, and ValueError where the path cannot exist.
     """
@@ -131,7 +155,7 @@ def read_file(path: str) -> bytes:
         if not stat.S_ISREG(state.st_mode):
             raise _NotRegular
         data = os.read(descriptor, SNIFF)
-        if len(data) < SNIFF or pem.MARK not in data:
+        if len(data) < SNIFF or not (pem.MARK in data or recognise.goes_on(data, state.st_size)):
             return data.removeprefix(b"\xef\xbb\xbf")
         if state.st_size > LARGEST:
             raise _TooLarge
@@ -152,13 +176,15 @@ def why_unreadable(path: str, error: Union[OSError, ValueError]) -> str:
     if isinstance(error, _TooLarge):
         return f"it is larger than {LARGEST // 1024 // 1024} MiB"
     if isinstance(error, FileNotFoundError):
-        return "the link leads nowhere" if os.path.islink(path) else "there is no such file or folder, correct the path"
+        if os.path.islink(path):
+            return f"the link leads nowhere, there is no {os.readlink(path)}"
+        return "there is no such file or folder, correct the path"
     return reason_of(error)
 
 
-def _what_instead(data: bytes, contents: pem.Contents) -> str:
+def _what_instead(data: bytes, held: pem.Contents) -> str:
     if not data:
         return "the file is empty"
-    if contents.keys:
-        return "it holds a private key but no certificate"
-    return "it holds no certificate in PEM form"
+    if held.instead:
+        return f"it holds {held.instead} but no certificate"
+    return "it holds no certificate in any known form"

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
+from . import lineages
+
 
 @dataclass(frozen=True)
 class Source:
@@ -21,6 +23,7 @@ class Source:
     recurse: folders below, too. key: file of the private key that belongs to one of its certificates.
     names: that its certificates must cover between them. trust_store: that their chains must lead to, where it
     is another one than the policy's. self_signed: whether such certificates are expected; None judges by names.
+    password_file, password_env: where the password of its keystores and private keys is; one of them at most.
     """
 
     path: str
@@ -29,14 +32,20 @@ class Source:
     names: Sequence[str] = ()
     trust_store: Optional[str] = None
     self_signed: Optional[bool] = None
+    password_file: Optional[str] = None
+    password_env: Optional[str] = None
 
 
 class Candidate(NamedTuple):
-    """A file to look into. source: number of the source. named: by itself, not found in a folder."""
+    """A file to look into. source: number of the source. named: by itself, not found in a folder.
+
+    key: file of the private key that must belong to the certificate in it; empty where none is known.
+    """
 
     path: str
     source: int
     named: bool
+    key: str = ""
 
 
 class Problem(NamedTuple):
@@ -72,7 +81,8 @@ def expand(sources: Sequence[Source], *, exclude: Sequence[str] = ()) -> tuple[l
         else:
             named = not os.path.isdir(source.path)
             walk.visit(source.path)
-        candidates += [Candidate(path, number, named) for path in sorted(walk.files)]
+        keys = lineages.keys(walk.files)
+        candidates += [Candidate(path, number, named, keys.get(path, "")) for path in sorted(walk.files)]
     return candidates, problems
 
 
@@ -134,7 +144,8 @@ class _Walk:
         if self._excluded(entry.path):
             return False
         if entry.is_dir():
-            return self._recurse
+            # A folder of lineages is one thing to its user, and what they leave behind is in no use.
+            return not lineages.is_archive(entry.path) if self._recurse else lineages.is_one(entry.path)
         # Sockets, devices and pipes are left out; a link that leads nowhere is not.
         if entry.is_file() or entry.is_symlink():
             self.files.append(entry.path)

@@ -88,8 +88,9 @@ def read(certificate: bytes, key: bytes) -> Pair:
 def faults(pair: Pair, *, expected: Sequence[str], now: datetime) -> list[str]:
     """Why no service may be given this pair; each the end of a sentence."""
     found = []
-    private = pem.contents(pair.key).keys
-    verdict = keys.compare(private, [pair.leaf.der]) if private else keys.Verdict("unknown", "there is no private key")
+    private = pem.contents(pair.key)
+    there = keys.any_in(private)
+    verdict = keys.compare(private, [pair.leaf.der]) if there else keys.Verdict("unknown", "there is no private key")
     if verdict.status == "critical":
         found.append("its private key belongs to another certificate")
     elif verdict.status == "unknown":

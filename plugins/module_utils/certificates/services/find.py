@@ -14,13 +14,13 @@ from ...findings import Finding
 from ..endpoints import Endpoint, Presented
 from ..library import one_line, printable
 from ..sources import Source
-from . import apache, nginx, served
+from . import apache, haproxy, nginx, postfix, postgresql, served
 from .leaf import Leaves
 from .plan import Plan, Pledge, plan
 from .use import Disk, Files, Reading, Trouble, Use
 
 SERVICE = "certificate.service"
-_READERS = {"apache": apache, "nginx": nginx}
+_READERS = {"apache": apache, "haproxy": haproxy, "nginx": nginx, "postfix": postfix, "postgresql": postgresql}
 
 
 @dataclass(frozen=True)

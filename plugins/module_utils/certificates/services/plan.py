@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from .use import ANY_IPV4, ANY_IPV6, Listen, Trouble, Use
 # More handshakes than that would keep a host busy for longer than a check is worth.
 MOST_ENDPOINTS = 1000
 _ANY_NAME = "careops-check"
+_NAME = re.compile(r"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,40}")
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class _Group:
         first_match = [use for use in exact + wild if use.first_match]
         if first_match:
             return [min(first_match, key=lambda use: self._order[use])]
-        return found if found and found[0].by_certificate else found[:1]
+        return found if found and found[0].several else found[:1]
 
     def _made(self, use: Use, server_name: Optional[str], winners: Sequence[Use], *, names: Sequence[str]) -> Pledge:
         endpoint = Endpoint(
@@ -184,7 +186,7 @@ def _usable(names: Sequence[str]) -> list[str]:
             plain = ascii_name(name)
         except ValueError:
             continue
-        if plain and not canonical(plain) and "*" not in plain.removeprefix("*."):
+        if _NAME.fullmatch(plain) and not canonical(plain):
             usable.append(plain)
     return usable
 

@@ -48,7 +48,8 @@ class Use:
     pairs: which the service chooses from by the kinds of keys that the client knows. names: of the server, as
     clients ask for it, with wildcards (``*.example.org``). by_certificate: the names are those that stand in
     the certificate, less those excluded. first_match: the first server that a name fits gets it, be it by a
-    wildcard; else an exact name goes before. starttls: protocol that comes before TLS. where: file:line.
+    wildcard; else an exact name goes before. several: of servers with the same name, the kind of key decides.
+    starttls: protocol that comes before TLS. where: file:line.
     """
 
     service: str
@@ -59,6 +60,7 @@ class Use:
     by_certificate: bool = False
     excluded: Sequence[str] = ()
     first_match: bool = False
+    several: bool = False
     starttls: str = ""
 
     @property

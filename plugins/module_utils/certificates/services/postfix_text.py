@@ -1,0 +1,116 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The text of Postfix's main.cf and master.cf (https://www.postfix.org/postconf.5.html, master.5.html)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+_REFERENCE = re.compile(r"\$(?:\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}|\(([^()]*)\)|(\w+))")
+_DEEPEST = 16
+
+
+class Setting(NamedTuple):
+    """A value as it stands, and where."""
+
+    value: str
+    where: str
+
+
+class Service(NamedTuple):
+    """A line of master.cf. overrides: its -o options."""
+
+    name: str
+    kind: str
+    command: str
+    overrides: dict[str, Setting]
+    where: str
+
+
+class Parameters:
+    """Settings with their references to others replaced."""
+
+    def __init__(self, settings: Mapping[str, Setting]) -> None:
+        self._settings = settings
+
+    def value(self, name: str) -> str:
+        """The value; empty where it is not set."""
+        return self._expanded(self._settings[name].value, 0).strip() if name in self._settings else ""
+
+    def items(self, name: str) -> list[str]:
+        """The parts of a value that is a list."""
+        return re.split(r"[\s,]+", self.value(name)) if self.value(name) else []
+
+    def is_on(self, name: str) -> bool:
+        return self.value(name).lower() == "yes"
+
+    def where(self, name: str) -> str:
+        return self._settings[name].where
+
+    def _expanded(self, text: str, depth: int) -> str:
+        if depth > _DEEPEST:
+            return text
+        return _REFERENCE.sub(lambda match: self._referred(match[1] or match[2] or match[3] or "", depth), text)
+
+    def _referred(self, inside: str, depth: int) -> str:
+        """What a reference stands for: name, name?value, name:value, name?{value}:{value}."""
+        match = re.match(r"\s*(\w+)\s*(?:([?:])(.*))?$", inside, re.DOTALL)
+        if match is None:
+            return ""
+        name, sign, rest = match.groups()
+        own = self._settings[name].value if name in self._settings else ""
+        own = self._expanded(own, depth + 1)
+        if sign is None:
+            return own
+        then, otherwise = _branches(rest)
+        if sign == ":":
+            then, otherwise = "", then
+        return self._expanded(then if own else otherwise, depth + 1)
+
+
+def _branches(text: str) -> tuple[str, str]:
+    match = re.match(r"\s*\{\s*(.*?)\s*\}\s*(?::\s*\{\s*(.*?)\s*\}\s*)?$", text, re.DOTALL)
+    return (match[1], match[2] or "") if match else (text, "")
+
+
+def logical_lines(text: str, path: str) -> list[Setting]:
+    """Lines, each with those that continue it (they begin with white space); without comments."""
+    lines: list[Setting] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if line[0].isspace() and lines:
+            lines[-1] = lines[-1]._replace(value=f"{lines[-1].value} {line.strip()}")
+        else:
+            lines.append(Setting(line.strip(), f"{path}:{number}"))
+    return lines
+
+
+def main_cf(text: str, path: str) -> dict[str, Setting]:
+    """The settings; of several with one name, the last counts."""
+    settings = {}
+    for line in logical_lines(text, path):
+        name, equals, value = line.value.partition("=")
+        if equals:
+            settings[name.strip()] = Setting(value.strip(), line.where)
+    return settings
+
+
+def master_cf(text: str, path: str) -> list[Service]:
+    """The services: name, kind, five columns that do not matter here, command and its arguments."""
+    services = []
+    for line in logical_lines(text, path):
+        words = line.value.split(None, 7)
+        if len(words) == 8:
+            command, _space, arguments = words[7].partition(" ")
+            services.append(Service(words[0], words[1], command, _overrides(arguments, line.where), line.where))
+    return services
+
+
+def _overrides(arguments: str, where: str) -> dict[str, Setting]:
+    """What ``-o name=value`` and ``-o { name = value }`` set."""
+    found = re.findall(r"-o\s+(?:\{\s*(\w+)\s*=\s*([^}]*?)\s*\}|(\w+)=(\S*))", arguments)
+    return {braced or plain: Setting(value if braced else short, where) for braced, value, plain, short in found}

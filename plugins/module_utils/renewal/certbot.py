@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 from collections.abc import Sequence
 from typing import Optional
 
-from ..files import write_atomic
+from ..files import text_of, write_atomic
 from ..runner import Runner
 from . import pair
 from .lineage import KINDS, Lineage, copy_tree, switch_link
@@ -19,6 +20,7 @@ from .policy import Certbot, Wanted
 from .store import Hook, OrderFailed, read_file, replace_content
 
 # These would act on a certificate that nobody has looked at yet.
+_PROBLEM = re.compile(r'\{[^{}]*"type": *"urn:ietf:params:acme:error:[^{}]*\}')
 _NOT_STAGED = re.compile(r"^\s*(?:renew_hook|deploy_hook|installer|directory_hooks)\s*=.*\n?", re.MULTILINE)
 
 
@@ -47,9 +49,11 @@ class CertbotFiles:
         argv += ["--non-interactive", "--no-random-sleep-on-renew", "--config-dir", self._staged.config_dir]
         argv += ["--work-dir", self._certbot.work_dir, "--logs-dir", self._certbot.logs_dir]
         argv += authenticator_options(self._wanted)
+        log = os.path.join(self._certbot.logs_dir, "letsencrypt.log")
+        already = _size(log)
         done = run(argv, environment=self._environment(), timeout=timeout)
         if done.returncode:
-            raise OrderFailed(f"{done.stdout}\n{done.stderr}")
+            raise OrderFailed("\n".join((done.stdout, done.stderr, *problems(text_of(log), already=already))))
 
     def _environment(self) -> dict[str, str]:
         return {"REQUESTS_CA_BUNDLE": self._certbot.acme_ca} if self._certbot.acme_ca else {}
@@ -148,6 +152,32 @@ class CertbotFiles:
             "RENEWED_DOMAINS": " ".join(self.present().names),
         }
         return [Hook(argv, environment) for argv in argvs]
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def problems(log: str, *, already: int) -> list[str]:
+    """What the authority refused, one line each, as certbot's log has it (RFC 8555, 6.7).
+
+    Certbot 2.1 trips over some refusals and does not say what they were. already: size of the log before this
+    order; a shorter one was begun anew. A nonce that is refused is asked for again, and no problem.
+    """
+    said = log[already:] if len(log) > already else log
+    found = []
+    for block in _PROBLEM.findall(said):
+        try:
+            problem = json.loads(block)
+        except ValueError:
+            continue
+        kind = str(problem.get("type")).rpartition(":")[2]
+        if kind != "badNonce":
+            found.append(f"urn:ietf:params:acme:error:{kind}: {problem.get('detail', 'no detail')}")
+    return list(dict.fromkeys(found))
 
 
 def authenticator_options(wanted: Wanted) -> list[str]:

@@ -117,8 +117,8 @@ def diagnose(output: str) -> Diagnosis:
 
 
 def _line(output: str, at: int) -> str:
-    """The line around this place; certbot tells more in the one that begins with Detail."""
-    detail = re.search(r"^\s*Detail:.*$", output, re.MULTILINE)
+    """The line around this place; the authority's own words say more than those of its client."""
+    detail = re.search(r"^(?:\s*Detail:|urn:ietf:params:acme:error:).*$", output, re.MULTILINE)
     if detail:
         return detail.group(0).strip()
     begin = output.rfind("\n", 0, at) + 1

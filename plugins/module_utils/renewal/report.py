@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Optional
 
-from ..certificates.library import one_line
+from ..certificates.library import one_line, printable
 from ..clock import to_text
 from ..findings import Action, Finding
 from .diagnose import Diagnosis
@@ -50,7 +50,7 @@ def unreadable(name: str, check: str, reason: str) -> Finding:
         check=check,
         subject=name,
         status="unknown",
-        message=f"Whether {name} is in order is unknown: {one_line(reason).rstrip('.')}.",
+        message=f"Whether {name} is in order is unknown: {printable(reason).rstrip('.')}.",
     )
 
 

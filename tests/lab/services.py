@@ -4,56 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
+import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab import postgres
 from tests.lab.certificates import Made
-
-_PATIENCE = 20.0
-
-
-def install(path: Path, *made: Made, key: Path | None = None) -> Path:
-    """Puts certificates (the first with its key) into the file, as renewers do: all at once. key: its own file."""
-    parts = b"".join(one.pem for one in made)
-    if key is None:
-        parts = made[0].key_pem + parts
-    else:
-        _replace(key, made[0].key_pem, 0o600)
-    _replace(path, parts, 0o600 if key is None else 0o644)
-    return path
+from tests.lab.postgres import free_port
+from tests.lab.starttls import running
 
 
-def _replace(path: Path, data: bytes, mode: int) -> None:
-    fresh = path.with_name(f"{path.name}.new")
+@dataclass
+class Service:
+    """A running service. ports: where it serves TLS. reload: makes it read its files again."""
+
+    kind: str
+    folder: Path
+    config: Path
+    ports: tuple[int, ...]
+    reload: Callable[[], None]
+
+
+def install(path: Path, made: Made, *, key: Path | None = None, account: str = "root") -> None:
+    """Puts the certificate into the file, as renewers do: by a new file. key: its own file, else the same."""
+    if key is not None:
+        _put(key, made.key_pem, account)
+    _put(path, made.pem if key is not None else made.key_pem + made.pem, account)
+
+
+def _put(path: Path, data: bytes, account: str) -> None:
+    fresh = path.with_name(f".{path.name}")
     fresh.write_bytes(data)
-    fresh.chmod(mode)
-    if path.exists():
-        shutil.chown(fresh, path.stat().st_uid, path.stat().st_gid)
+    fresh.chmod(0o600)
+    shutil.chown(fresh, account)
     fresh.rename(path)
 
 
-def wait_for(true: Callable[[], bool], what: str) -> None:
-    """Returns as soon as it is true."""
-    end = time.monotonic() + _PATIENCE
-    while not true():
-        assert time.monotonic() < end, f"{what} within {_PATIENCE:g} seconds"
-        time.sleep(0.05)
-
-
-def listens(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether somebody accepts connections there."""
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
-        return True
-    return False
-
-
 @contextlib.contextmanager
-def service_folder(name: str) -> Iterator[Path]:
+def folder_for(name: str) -> Iterator[Path]:
     """A folder that every account may enter, which pytest's own is not."""
     folder = Path(tempfile.mkdtemp(prefix=f"careops-{name}-", dir="/var/tmp"))
     folder.chmod(0o755)
@@ -63,64 +54,141 @@ def service_folder(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@dataclass
-class Running:
-    """A service in the foreground of its own process."""
-
-    folder: Path
-    config: Path
-    process: subprocess.Popen[bytes]
-
-    def log(self) -> str:
-        return (self.folder / "output").read_text(errors="replace")
+NGINX = """\
+user root;
+worker_processes 1;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 64; }}
+"""
 
 
 @contextlib.contextmanager
-def foreground(
-    folder: Path, config: Path, argv: Sequence[str], ports: Sequence[int], *, stop: int = 15
-) -> Iterator[Running]:
-    """Runs the program until the end of the block, once it listens at these ports. stop: signal that ends it."""
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(argv, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd="/")
-    running = Running(folder, config, process)
-    try:
-        for port in ports:
-            wait_for(
-                lambda port=port: process.poll() is not None or listens(port),  # type: ignore[misc]
-                f"{argv[0]} must listen at port {port}",
-            )
-        assert process.poll() is None, running.log()
-        yield running
-    finally:
-        process.send_signal(stop)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        process.kill()
-        process.wait(10)
-
-
-@contextlib.contextmanager
-def nginx(folder: Path, body: str, ports: Sequence[int]) -> Iterator[Running]:
+def nginx(folder: Path, text: str, *ports: int) -> Iterator[Service]:
     """An nginx with this configuration, ``http`` and its like written out."""
     config = folder / "nginx.conf"
-    config.write_text(nginx_config(folder, body))
-    with foreground(folder, config, nginx_argv(folder), ports) as running:
-        yield running
+    config.write_text(NGINX.format(folder=folder) + text)
+    argv = ["nginx", "-p", folder, "-c", config, "-e", folder / "error.log"]
+    with running(argv, ports[0], log=folder / "log"):
+        yield Service("nginx", folder, config, ports, lambda: _run(*argv, "-s", "reload"))
 
 
-def nginx_config(folder: Path, body: str) -> str:
-    """The whole text around it. One worker: after a reload there is one old one at most."""
-    return (
-        "user root;\nworker_processes 1;\ndaemon off;\n"
-        f"pid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n"
-        f"events {{ worker_connections 64; }}\n{body}"
-    )
+APACHE = """\
+ServerRoot {folder}
+ServerName localhost
+PidFile apache.pid
+ErrorLog error.log
+DefaultRuntimeDir {folder}
+Mutex file:{folder} default
+User www-data
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+Include modules
+Define certificates {folder}
+IncludeOptional sites/*.conf
+"""
 
 
-def nginx_argv(folder: Path, *more: str) -> list[str]:
-    return ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log"), *more]
+@contextlib.contextmanager
+def apache(folder: Path, sites: dict[str, str], *ports: int) -> Iterator[Service]:
+    """An Apache with these sites by name."""
+    config = folder / "apache2.conf"
+    config.write_text(APACHE.format(folder=folder))
+    for name in ("modules", "sites"):
+        (folder / name).mkdir()
+    (folder / "modules" / "ssl.load").write_text("LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so\n")
+    for name, text in sites.items():
+        (folder / "sites" / f"{name}.conf").write_text(text)
+    argv = ["apache2", "-f", config]
+    with running([*argv, "-D", "FOREGROUND"], ports[0], log=folder / "log"):
+        yield Service("apache", folder, config, ports, lambda: _run(*argv, "-k", "graceful"))
 
 
-def nginx_reload(folder: Path) -> int:
-    """Exit status of ``nginx -s reload``."""
-    return subprocess.run(nginx_argv(folder, "-s", "reload"), capture_output=True, check=False).returncode
+HAPROXY = """\
+global
+    master-worker
+    crt-base {folder}
+    ssl-default-bind-options ssl-min-ver TLSv1.2
+defaults
+    mode http
+    timeout client 5s
+    timeout server 5s
+    timeout connect 5s
+frontend web
+    http-request return status 204
+"""
+
+
+@contextlib.contextmanager
+def haproxy(folder: Path, binds: str, *ports: int) -> Iterator[Service]:
+    """An HAProxy with one frontend that has these lines."""
+    config = folder / "haproxy.cfg"
+    config.write_text(HAPROXY.format(folder=folder) + binds)
+    process = folder / "haproxy.pid"
+
+    def reload() -> None:
+        _run("kill", f"-{signal.SIGUSR2.value}", process.read_text().split()[0])
+
+    with running(["/bin/sh", "-c", f"echo $$ >{process}; exec haproxy -W -f {config}"], ports[0], log=folder / "log"):
+        yield Service("haproxy", folder, config, ports, reload)
+
+
+@contextlib.contextmanager
+def postgresql(folder: Path) -> Iterator[Service]:
+    """A PostgreSQL with ``server.pem`` and ``server.key`` of the folder, which its account must own."""
+    settings = {"ssl": "on", "ssl_cert_file": f"{folder}/server.pem", "ssl_key_file": f"{folder}/server.key"}
+    with postgres.server(settings=settings) as server:
+        config = server.folder / "data" / "postgresql.conf"
+        yield Service("postgresql", folder, config, (server.port,), lambda: server.control("reload"))
+
+
+POSTFIX = """\
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+inet_interfaces = 127.0.0.1
+mydestination =
+myhostname = mail.clinic.example
+alias_maps =
+alias_database =
+maillog_file = /dev/stdout
+tls = {folder}
+smtpd_tls_cert_file =
+    $tls/server.pem
+smtpd_tls_key_file = ${{tls}}/server.key
+smtpd_tls_security_level = may
+"""
+POSTFIX_SERVICES = """\
+{smtp} inet n - n - - smtpd
+{smtps} inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
+{plain} inet n - n - - smtpd -o smtpd_tls_security_level=none
+tlsmgr unix - - n 1000? 1 tlsmgr
+anvil unix - - n - 1 anvil
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+@contextlib.contextmanager
+def postfix(folder: Path) -> Iterator[Service]:
+    """A Postfix with ``server.pem`` and ``server.key`` of the folder; ports: STARTTLS, TLS from the beginning."""
+    config = folder / "postfix"
+    for name in (config, folder / "queue", folder / "data"):
+        name.mkdir()
+    shutil.chown(folder / "data", "postfix")
+    ports = {name: free_port() for name in ("smtp", "smtps", "plain")}
+    (config / "main.cf").write_text(POSTFIX.format(folder=folder))
+    (config / "master.cf").write_text(POSTFIX_SERVICES.format(**ports))
+    _run("postfix", "-c", config, "check")
+    with running(["/usr/lib/postfix/sbin/master", "-c", config, "-s"], ports["smtp"], log=folder / "log"):
+        both = (ports["smtp"], ports["smtps"])
+        yield Service("postfix", folder, config / "main.cf", both, lambda: _run("postfix", "-c", config, "reload"))
+
+
+def _run(*argv: object) -> None:
+    """Runs a program that must say that it did its work."""
+    done = subprocess.run([str(part) for part in argv], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -43,24 +44,25 @@ def run(
     stdin: Optional[str] = None,
     timeout: Optional[float] = None,
     inherited: Sequence[int] = (),
+    grace: float = 0.0,
 ) -> Completed:
     """Runs the program with the C locale, so that its words can be read.
 
     environment: added to that of this process; the place for secrets. timeout: seconds. inherited: descriptors
-    that the program gets, such as a lock that is to last as long as it does.
+    that the program gets, such as a lock that is to last as long as it does. grace: seconds after SIGTERM in
+    which it may clean up when its time is over; killed at once without them.
     Raises MaintenanceError where the program is missing or does not end in time.
     """
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             list(argv),
             env={**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "", **(environment or {})},
-            input=None if stdin is None else stdin.encode(),
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            timeout=timeout,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             pass_fds=tuple(inherited),
-            check=False,
-        )
+        ) as process:
+            output, errors = _end(process, None if stdin is None else stdin.encode(), timeout=timeout, grace=grace)
     except FileNotFoundError:
         raise MaintenanceError(f"The program {argv[0]} is not installed on this host, or not in its PATH.") from None
     except PermissionError:
@@ -68,7 +70,23 @@ def run(
     except subprocess.TimeoutExpired:
         raise MaintenanceError(f"The program {argv[0]} did not end within {timeout:g} seconds.") from None
     return Completed(
-        returncode=done.returncode,
-        stdout=done.stdout.decode("utf-8", "replace"),
-        stderr=done.stderr.decode("utf-8", "replace"),
+        returncode=process.returncode,
+        stdout=output.decode("utf-8", "replace"),
+        stderr=errors.decode("utf-8", "replace"),
     )
+
+
+def _end(
+    process: subprocess.Popen[bytes], given: Optional[bytes], *, timeout: Optional[float], grace: float
+) -> tuple[bytes, bytes]:
+    """What the program wrote until its end. Raises TimeoutExpired once it is gone."""
+    try:
+        return process.communicate(given, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        if grace:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=grace)
+        raise
+    finally:
+        process.kill()  # nothing where it has ended

@@ -13,6 +13,7 @@ import pytest
 from tests.lab import acme
 from tests.lab.acme import World
 from tests.lab.acme_front import Refusal
+from tests.lab.certificates import authority
 from tests.lab.modules import findings_of, run_module
 
 NAME = "clinic.example"
@@ -258,7 +259,7 @@ def test_a_certificate_of_yesterday_is_not_put_into_use(clinic: Clinic) -> None:
 
 
 def test_a_certificate_of_an_unknown_authority_is_not_put_into_use(clinic: Clinic) -> None:
-    other = acme.authority("Another root")
+    other = authority("Another root")
     (clinic.folder / "other.pem").write_bytes(other.pem)
     finding = refusal_of(clinic, certificate={"trust_store": str(clinic.folder / "other.pem")})
     assert "its chain does not lead to" in finding["message"]

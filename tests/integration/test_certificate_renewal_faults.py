@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -360,3 +361,30 @@ def test_what_another_client_renewed_by_itself_is_put_into_use(world: World, tmp
     result = box.renew()
     assert [(action["action"], action["outcome"]) for action in result["actions"]] == [("install", "done")]
     assert box.served() == acme.fingerprint(box.issued.read_bytes())
+
+
+def test_without_room_for_a_backup_nothing_begins(ward: Ward) -> None:
+    (ward.folder / "backups").write_text("a file where the folder should be\n")
+    result = ward.renew()
+    assert "no backup could be taken" in outcome(result)["message"] and ward.is_as_before()
+
+
+def test_a_backup_that_is_gone_does_not_stop_the_renewals_for_ever(ward: Ward) -> None:
+    ward.service(reload=[ward.script("reload", "kill -9 $PPID")])
+    killed(ward, start_module("certificate_renewal", ward.options()))
+    shutil.rmtree(ward.folder / "backups")
+    ward.certificate = ward.world.certificate(NAME)
+    result = ward.renew(mode="auto")
+    (finding,) = findings_of(result, "renewal.leftover")
+    assert finding["status"] == "warning" and "its backup is gone" in finding["message"]
+    # The links lead to the new one already, so it is the service that lags behind.
+    assert [action["action"] for action in result["actions"]] == ["reload"]
+    assert ward.world.on_disk(NAME) == ward.world.served(NAME)
+
+
+def test_a_client_that_is_stopped_may_clean_up(ward: Ward) -> None:
+    seen = ward.folder / "ended"
+    program = ward.script("certbot", f"trap 'echo bye > {seen}; exit 1' TERM", "sleep 60 & wait")
+    finding = outcome(ward.renew(certbot_program=program, timeout=2))
+    assert finding["evidence"]["cause"] == "timeout" and seen.read_text() == "bye\n"
+    assert ward.is_as_before()

@@ -92,23 +92,27 @@ class Acting:
 
     def act(self, present: pair.Pair, decided: plan.Plan, *, answering: Sequence[str]) -> None:
         started = self._host.ticks()
-        name = self._wanted.name
         try:
             self._serving.test()
         except NotServing as trouble:
-            verb = report.planned(name, decided, present)
-            self._findings.append(report.not_begun(name, str(trouble), pair=present))
-            self._actions.append(
-                report.failed_action(name, verb.action if verb else "renew", str(trouble), changed=False, seconds=0.0)
-            )
+            self._not_begun(present, decided, f"a reload would fail, since {trouble}", cause="configuration")
             return
         if decided.what == plan.RELOAD:
             self._reload(present, decided, answering=answering, started=started)
             return
-        kept = backup.take(self._backups, now=self._host.now, fill=self._store.back_up)
+        try:
+            kept = backup.take(self._backups, now=self._host.now, fill=self._store.back_up)
+        except OSError as error:
+            self._not_begun(present, decided, f"no backup could be taken ({words(error)})", cause="resources")
+            return
         new = self._order(present, kept, started=started) if decided.what == plan.ORDER else self._store.obtained()
         if new is not None:
             self._put_into_use(present, new, decided, kept=kept, answering=answering, started=started)
+
+    def _not_begun(self, present: pair.Pair, decided: plan.Plan, reason: str, *, cause: str) -> None:
+        name = self._wanted.name
+        self._findings.append(report.not_begun(name, reason, pair=present, cause=cause))
+        self._actions.append(report.failed_action(name, report.VERBS[decided.what], reason, changed=False, seconds=0.0))
 
     def _reload(self, present: pair.Pair, decided: plan.Plan, *, answering: Sequence[str], started: float) -> None:
         name = self._wanted.name
@@ -140,8 +144,9 @@ class Acting:
             finding, kind = report.refused(name, faults, pair=present), "invalid"
         except pair.Unusable as error:
             finding, kind = report.refused(name, [str(error)], pair=present), "invalid"
-        except (OrderFailed, MaintenanceError) as error:
-            diagnosis = diagnose(error.output if isinstance(error, OrderFailed) else str(error))
+        except (OrderFailed, MaintenanceError, OSError) as error:
+            said = error.output if isinstance(error, OrderFailed) else str(error)
+            diagnosis = diagnose(words(error) if isinstance(error, OSError) else said)
             finding, kind = report.not_ordered(name, diagnosis, pair=present), diagnosis.kind
         self._store.restore(kept)  # a client that writes the installed files itself may have written half of them
         self._store.forget()
@@ -186,7 +191,13 @@ class Acting:
     ) -> None:
         """Everything as it was in the backup, and proof that the services still serve it."""
         name = self._wanted.name
-        self._store.restore(kept)
+        try:
+            self._store.restore(kept)
+        except OSError as error:  # the notes stay, for the next run
+            self._findings.append(report.not_put_back(name, reason, words(error)))
+            seconds = self._host.ticks() - started
+            self._actions.append(report.failed_action(name, "roll_back", words(error), changed=True, seconds=seconds))
+            return
         proof = self._prove_back(present, answering=answering)
         self._end(failed_with="activation")
         self._findings.append(report.rolled_back(name, reason, proof=proof))
@@ -212,6 +223,11 @@ class Acting:
     def finish(self, begun: Mapping[str, Any]) -> None:
         """Goes on with what an interrupted run was doing where that is possible, else goes back."""
         name, phase, kept = self._wanted.name, str(begun.get("phase")), str(begun.get("backup"))
+        if not os.path.isdir(kept):
+            self._journal.over()
+            told = "its backup is gone, so what is on disk stays as it is"
+            self._findings.append(report.leftover(name, phase=phase, done_now=told, status="warning"))
+            return
         started = self._host.ticks()
         self._store.restore(kept)  # the files may be half of the one certificate and half of the other
         before = self._store.present()
@@ -234,3 +250,9 @@ class Acting:
         self._journal.keep("failure", kept)
         self._journal.over()
         backup.prune(self._backups, keep=self._policy.backups_kept)
+
+
+def words(error: OSError) -> str:
+    """The system's own, with the path that they are about."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or type(error).__name__}"

@@ -12,7 +12,7 @@ from ..deadline import LEFT
 from ..errors import MaintenanceError
 from ..findings import Action, Finding
 from . import ari, pair, plan, report
-from .acting import Acting, Host, good
+from .acting import Acting, Host, good, words
 from .due import due
 from .journal import Journal
 from .policy import Policy, Wanted
@@ -57,8 +57,7 @@ class Renewal:
         except (pair.Unusable, MaintenanceError) as error:
             self._cannot(str(error))
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            self._cannot(f"{where}{(error.strerror or str(error)).lower()}")
+            self._cannot(words(error))
 
     def _cannot(self, reason: str) -> None:
         check = report.VALID if self._policy.mode == "validate" else report.DUE

@@ -21,7 +21,8 @@ from .serving import Served
 DUE, OUTCOME, SERVED, VALID = "renewal.due", "renewal.outcome", "renewal.served", "renewal.valid"
 LEFTOVER, OTHER_RENEWER = "renewal.leftover", "renewal.other_renewer"
 
-_VERBS = {ORDER: "renew", INSTALL: "install", RELOAD: "reload"}
+# What an action is called, by what was planned.
+VERBS = {ORDER: "renew", INSTALL: "install", RELOAD: "reload"}
 
 
 def due_finding(name: str, pair: Pair, due: Due, *, now: datetime, acts: bool) -> Finding:
@@ -59,7 +60,7 @@ def planned(name: str, plan: Plan, pair: Pair) -> Optional[Action]:
     if plan.what in (NOTHING, WAIT):
         return None
     return Action(
-        action=_VERBS[plan.what],
+        action=VERBS[plan.what],
         target=name,
         changed=True,
         outcome="planned",
@@ -70,13 +71,13 @@ def planned(name: str, plan: Plan, pair: Pair) -> Optional[Action]:
 
 def late(name: str, plan: Plan, reason: str) -> Action:
     """It would have been done, had there been time."""
-    return Action(action=_VERBS[plan.what], target=name, changed=False, outcome="skipped", reason=reason)
+    return Action(action=VERBS[plan.what], target=name, changed=False, outcome="skipped", reason=reason)
 
 
 def done(name: str, plan: Plan, before: Pair, after: Pair, *, seconds: float) -> Action:
     """What was done."""
     return Action(
-        action=_VERBS[plan.what],
+        action=VERBS[plan.what],
         target=name,
         changed=True,
         outcome="done",
@@ -124,13 +125,22 @@ def refused(name: str, faults: Sequence[str], *, pair: Pair) -> Finding:
     return _critical(name, message, cause="invalid", faults=list(faults))
 
 
-def not_begun(name: str, reason: str, *, pair: Pair) -> Finding:
+def not_begun(name: str, reason: str, *, pair: Pair, cause: str) -> Finding:
     """Something stood in the way before anything was done."""
     message = (
-        f"{name} was not renewed, since a reload would fail: {reason}. It is valid until {pair.leaf.ends}; "
+        f"{name} was not renewed: {printable(reason)}. The present certificate, valid until {pair.leaf.ends}, stays; "
         "correct that first."
     )
-    return _critical(name, message, cause="configuration")
+    return _critical(name, message, cause=cause)
+
+
+def not_put_back(name: str, reason: str, trouble: str) -> Finding:
+    """A new certificate did not come into use, and the one before it is not back."""
+    message = (
+        f"The new certificate for {name} did not come into use: {printable(reason)}; and the one before it could not "
+        f"be put back ({printable(trouble)}): correct that, the next renewal puts it back first."
+    )
+    return _critical(name, message, cause="roll_back")
 
 
 def rolled_back(name: str, reason: str, *, proof: str) -> Finding:
@@ -190,14 +200,14 @@ def served(name: str, pair: Pair, now: Served) -> list[Finding]:
     return findings + silent(name, now)
 
 
-def leftover(name: str, *, phase: str, done_now: str) -> Finding:
+def leftover(name: str, *, phase: str, done_now: str, status: str = "ok") -> Finding:
     """An earlier run did not come to its end. done_now: what became of it; empty where it is left as it is."""
     what = {"ordering": "ordering a new certificate", "installing": "putting a new certificate into use"}
     told = f"An earlier renewal of {name} was interrupted while {what.get(phase, 'working')}"
     return Finding(
         check=LEFTOVER,
         subject=name,
-        status="ok" if done_now else "warning",
+        status=status if done_now else "warning",
         message=f"{told}; {done_now or 'the next renewal finishes or undoes it: run it'}.",
         evidence={"phase": phase},
     )

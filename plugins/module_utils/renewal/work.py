@@ -29,6 +29,8 @@ from .store import Store
 from .trust import why_untrusted
 
 _LOOK_SECONDS = 5.0
+# Certbot takes back what it changed for a challenge when it is asked to end.
+_GRACE = 15.0
 
 
 def renew(policy: Policy, *, deadline: Deadline) -> Outcome:
@@ -64,7 +66,7 @@ def _alone(policy: Policy) -> Iterator[Runner]:
         return
     try:
         with locked(policy.state_dir) as descriptor:
-            yield functools.partial(run, inherited=(descriptor,))
+            yield functools.partial(run, inherited=(descriptor,), grace=_GRACE)
     except OSError as error:
         raise MaintenanceError(
             f"The folder {error.filename or policy.state_dir} cannot be used ({(error.strerror or '').lower()}): "

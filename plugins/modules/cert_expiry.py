@@ -328,7 +328,8 @@ findings:
     - The checks are C(certificate.expiry) for the ends of chains, C(certificate.chain_expiry) for their issuers,
       C(certificate.validity) for those that are not valid yet, C(certificate.key_match), C(certificate.names),
       C(tls.version) and C(tls.ciphers) for what endpoints accept,
-      C(certificate.trust) for chains that are held against a trust store,
+      C(certificate.trust) for chains that are held against a trust store, C(certificate.strength) for weak keys and
+      signatures, C(certificate.self_signed) for self-signed certificates where none is expected,
       C(certificate.served) for endpoints that must serve a certificate on disk, C(certificate.service) for
       configurations, and C(certificate.readable) for what could not be looked at.
   type: list
@@ -351,6 +352,9 @@ findings:
         serial: 4a1b2c
         not_before: "2026-09-12T14:02:11Z"
         not_after: "2026-12-11T14:02:10Z"
+        key: EC P-256
+        key_bits: 256
+        signature: ecdsa-with-SHA256
         chain_not_after: "2030-01-01T00:00:00Z"
         places: [/etc/nginx/tls/clinic.pem, "clinic.example.org:443"]
 actions:
@@ -406,6 +410,7 @@ from ..module_utils.certificates.check import Policy, check
 from ..module_utils.certificates.endpoints import STARTTLS_PORTS, endpoint
 from ..module_utils.certificates.judge import Thresholds
 from ..module_utils.certificates.sources import Source
+from ..module_utils.certificates.strength import Minimum
 from ..module_utils.clock import now_or
 from ..module_utils.glue import Outcome, conclude
 
@@ -509,6 +514,7 @@ def _work(params: dict[str, Any]) -> Outcome:
         healthy=params["healthy_findings"],
         trust_store=params["trust_store"],
         services=_services(params["services"]),
+        minimum=Minimum(rsa=params["minimum_rsa_bits"], ec=params["minimum_ec_bits"]),
     )
     return check(policy, now=now_or(params["now"]))
 

@@ -68,6 +68,9 @@ def test_a_healthy_bundle(folder: Path) -> None:
         "serial": f"{leaf.certificate.serial_number:x}",
         "not_before": "2026-10-22T12:00:00Z",
         "not_after": "2027-01-20T12:00:00Z",
+        "key": "EC P-256",
+        "key_bits": 256,
+        "signature": "ecdsa-with-SHA256",
         "chain_not_after": "2029-08-17T12:00:00Z",
         "places": [str(path)],
     }
@@ -464,7 +467,7 @@ def test_a_finding_for_every_one_of_thousands(folder: Path) -> None:
     assert {finding["evidence"]["fingerprint"] for finding in findings_of(result, EXPIRY)} == {
         leaf.fingerprint for leaf in written
     }
-    assert result["summary"]["counts"]["ok"] == len(result["findings"]) == 1101
+    assert result["summary"]["counts"]["ok"] == len(result["findings"]) == 1102
     assert result["invocation"]["module_args"]["paths"] == [str(folder)]
 
 

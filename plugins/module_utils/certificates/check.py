@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Optional
 from ..errors import MaintenanceError
 from ..glue import Outcome
 from ..runner import Runner, run
-from . import expectations, library, names, passwords, report
+from . import expectations, library, names, passwords, report, self_signed, strength
 from .endpoints import Endpoint, Presented
 from .gather import Gathered
 from .judge import Thresholds
@@ -37,7 +37,7 @@ class Policy:
     exclude: shell patterns of paths to leave out. timeout: seconds for an endpoint. workers: processes; as
     many as this process may use cores where it is 0. healthy: certificates in order that get a finding each.
     tls_minimum, tls_ciphers: what endpoints may accept that say nothing else; empty to leave it unchecked.
-    trust_store: that chains must lead to; empty where none is checked.
+    trust_store: that chains must lead to; empty where none is checked. minimum: sizes of keys.
     services: whose configurations say more of what to look at.
     """
 
@@ -52,6 +52,7 @@ class Policy:
     tls_ciphers: Sequence[str] = ()
     trust_store: str = ""
     services: Sequence[Service] = ()
+    minimum: strength.Minimum = field(default_factory=strength.Minimum)
 
     def check(self) -> None:
         """Raises MaintenanceError where it makes no sense."""
@@ -60,6 +61,7 @@ class Policy:
                 "There is nothing to look at: set at least one of paths, sources, endpoints and services."
             )
         self.thresholds.check()
+        self.minimum.check()
         if self.timeout <= 0:
             raise MaintenanceError("The option timeout must be more than 0 seconds.")
         if self.workers < 0 or self.healthy < 0:
@@ -171,6 +173,8 @@ def _judge(gathered: Gathered, policy: Policy, *, now: datetime, files: int) -> 
         *expectations.keys_beside(gathered, healthy=policy.healthy),
         *expectations.named_keys(gathered, policy.sources),
         *expectations.names(gathered, policy.sources, policy.endpoints),
+        *strength.findings(gathered, policy.minimum),
+        *self_signed.findings(gathered, policy.sources, policy.endpoints),
     ]
     details = {
         "files": files,

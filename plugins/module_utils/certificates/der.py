@@ -17,11 +17,16 @@ BOOLEAN, INTEGER, BITS, OCTETS, OID, SEQUENCE, SET = 0x01, 0x02, 0x03, 0x04, 0x0
 
 
 class Outline(NamedTuple):
-    """Parts of a certificate (RFC 5280, 4.1), the names as they are encoded."""
+    """Parts of a certificate (RFC 5280, 4.1) as they are encoded.
+
+    signature: the identifier of its algorithm. key: with the identifier of its kind.
+    """
 
     serial: int
     issuer: bytes
     subject: bytes
+    signature: bytes
+    key: bytes
 
 
 def element(data: bytes, at: int = 0) -> tuple[int, int]:
@@ -119,11 +124,14 @@ def outline(certificate: bytes) -> Outline:
     if certificate[at] == _EXPLICIT_VERSION:
         at = element(certificate, at)[1]
     begin, end = element(certificate, at)
-    issuer = element(certificate, end)[1]  # behind the signature's algorithm
+    issuer = element(certificate, end)[1]
     validity = element(certificate, issuer)[1]
     subject = element(certificate, validity)[1]
+    key = element(certificate, subject)[1]
     return Outline(
         int.from_bytes(certificate[begin:end], "big", signed=True),
         certificate[issuer:validity],
-        certificate[subject : element(certificate, subject)[1]],
+        certificate[subject:key],
+        certificate[end:issuer],
+        certificate[key : element(certificate, key)[1]],
     )

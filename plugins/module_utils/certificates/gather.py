@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from . import keys
-from .library import Certificate
+from .library import Certificate, printable
 from .scan import Look
 from .sources import Problem
 
@@ -100,6 +100,16 @@ class Gathered:
             self.places[identity] = [place]
         elif places[-1] != place:
             places.append(place)
+
+    def shown(self, identity: bytes, *, named: bool = False) -> str:
+        """How findings call the certificate: its first place, with its name where that is not enough."""
+        place = self.places[identity][0]
+        plain = printable(place)
+        return f"{plain} [{self.certificates[identity].name}]" if named or place in self.crowded else plain
+
+    def shown_places(self, identity: bytes) -> list[str]:
+        """Every place it is at, each once."""
+        return [printable(place) for place in dict.fromkeys(self.places[identity])]
 
     def chain_end(self, issuers: Sequence[bytes]) -> Certificate:
         """The first of these issuers to expire."""

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from ..libraries import optional, require
-from . import der
+from . import algorithms, der
 
 x509 = optional("cryptography.x509")
 serialization = optional("cryptography.hazmat.primitives.serialization")
@@ -64,7 +64,7 @@ class Certificate(NamedTuple):
 
     not_before, not_after: the validity, both inclusive, in seconds since the epoch. begins, ends: the same as
     text, ISO 8601. subject, issuer: whole names (RFC 4514). serial: hexadecimal. name: the shortest thing that
-    a person knows it by. What cannot be put into words is empty.
+    a person knows it by. signature: the name of its algorithm. What cannot be put into words is empty.
     """
 
     der: bytes
@@ -76,6 +76,8 @@ class Certificate(NamedTuple):
     issuer: str
     serial: str
     name: str
+    key: algorithms.Key
+    signature: str
 
 
 class Reader:
@@ -100,6 +102,8 @@ class Reader:
             issuer=self._words(loaded, "issuer", outline.issuer)[0],
             serial=serial,
             name=common or _first_alternative(certificate) or subject or serial,
+            key=_key(outline.key),
+            signature=_signature(outline.signature),
         )
 
     def _words(self, loaded: Any, side: str, encoded: bytes) -> tuple[str, str]:
@@ -109,6 +113,20 @@ class Reader:
                 self._known.clear()
             words = self._known[encoded] = _words(loaded, side)
         return words
+
+
+def _key(encoded: bytes) -> algorithms.Key:
+    try:
+        return algorithms.key(encoded)
+    except (ValueError, IndexError):
+        return algorithms.Key("", 0, "one that cannot be decoded")
+
+
+def _signature(encoded: bytes) -> str:
+    try:
+        return algorithms.signature(encoded)
+    except (ValueError, IndexError):
+        return "one that cannot be decoded"
 
 
 def _words(loaded: Any, side: str) -> tuple[str, str]:
@@ -174,6 +192,15 @@ def authority_key_identifier(certificate: bytes) -> Optional[bytes]:
         return bytes(found) if found else None
     except Exception:  # noqa: BLE001 - as above
         return None
+
+
+def is_authority(certificate: bytes) -> bool:
+    """Whether the certificate may issue others (RFC 5280, 4.2.1.9); a root of version 1 does not say so."""
+    try:
+        loaded = x509.load_der_x509_certificate(certificate)
+        return bool(loaded.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+    except Exception:  # noqa: BLE001 - as above
+        return False
 
 
 def public_key(certificate: bytes) -> Optional[bytes]:

@@ -54,7 +54,7 @@ class Judge:
                 findings.append(self._not_yet(identity))
         shown = heapq.nsmallest(self._healthy, calm, key=lambda one: self._verdicts[one].remaining)
         alarming.sort(key=lambda one: self._verdicts[one].remaining)
-        findings += _distinct([self._expiry(identity) for identity in (*alarming, *shown)])
+        findings += distinct([self._expiry(identity) for identity in (*alarming, *shown)])
         left_out = len(calm) - len(shown)
         if left_out:
             findings.append(self._others(calm, shown))
@@ -80,7 +80,7 @@ class Judge:
             message = f"{name} {when}{_LEAF_ADVICE[status]}."
         return Finding(
             check=CHAIN_EXPIRY if issuing or spare else EXPIRY,
-            subject=self._subject(identity, always_named=issuing or spare),
+            subject=self._gathered.shown(identity, named=issuing or spare),
             status=status,
             value=_days(verdict.remaining),
             unit="days",
@@ -88,13 +88,6 @@ class Judge:
             message=message,
             evidence=self._evidence(identity),
         )
-
-    def _subject(self, identity: bytes, *, always_named: bool) -> str:
-        place = self._gathered.places[identity][0]
-        shown = printable(place)
-        if always_named or place in self._gathered.crowded:
-            return f"{shown} [{self._gathered.certificates[identity].name}]"
-        return shown
 
     def _called(self, identity: bytes) -> str:
         name = self._gathered.certificates[identity].name
@@ -110,7 +103,10 @@ class Judge:
             "serial": certificate.serial,
             "not_before": certificate.begins,
             "not_after": certificate.ends,
-            "places": [printable(place) for place in dict.fromkeys(self._gathered.places[identity])],
+            "key": certificate.key.name,
+            "key_bits": certificate.key.bits,
+            "signature": certificate.signature,
+            "places": self._gathered.shown_places(identity),
         }
         issuers = self._gathered.chains.get(identity)
         if issuers:
@@ -124,7 +120,7 @@ class Judge:
         when = f"is not valid before {_minute(certificate.begins)}, in {_duration(wait)}"
         return Finding(
             check=VALIDITY,
-            subject=self._subject(identity, always_named=identity in self._gathered.issuing),
+            subject=self._gathered.shown(identity, named=identity in self._gathered.issuing),
             status="critical" if served else "warning",
             value=_days(wait),
             unit="days",
@@ -184,7 +180,7 @@ _CHAIN_ADVICE = {
 }
 
 
-def _distinct(findings: list[Finding]) -> list[Finding]:
+def distinct(findings: list[Finding]) -> list[Finding]:
     """Where two certificates would go by one name, the fingerprint tells them apart."""
     times = Counter([(finding.check, finding.subject) for finding in findings])
     if len(times) == len(findings):

@@ -59,7 +59,8 @@ def test_a_broken_certificate_is_one_finding_or_readable(tmp_path: Path, seed: i
     findings = look(tmp_path)
     told: dict[str, int] = {}
     for finding in findings:
-        if finding.status == "unknown":
+        # A key or a signature of an unheard-of kind is told apart from that.
+        if finding.status == "unknown" and finding.check != "certificate.strength":
             assert finding.check == "certificate.readable"
             told[finding.subject] = told.get(finding.subject, 0) + 1
     assert told and set(told.values()) == {1}
@@ -76,7 +77,7 @@ def test_the_same_whatever_the_number_of_processes(tmp_path: Path) -> None:
         (tmp_path / f"{number}.pem").write_bytes(leaf.pem + ca.pem)
         (tmp_path / f"copy-{number}.pem").write_bytes(leaf.pem)
     alone = look(tmp_path, workers=1)
-    assert len(alone) == 42
+    assert len(alone) == 43
     assert look(tmp_path, workers=3) == alone
 
 
@@ -86,7 +87,7 @@ def test_subjects_stay_apart_when_names_are_long(tmp_path: Path) -> None:
     for number in range(2):
         (folder / f"{number}.pem").write_bytes(make(f"{number}.example").pem)
     findings = look(folder)
-    assert {finding.subject for finding in findings[1:]} == {f"{folder}/0.pem", f"{folder}/1.pem"}
+    assert {finding.subject for finding in findings[1:-1]} == {f"{folder}/0.pem", f"{folder}/1.pem"}
 
 
 def test_a_certificate_without_a_common_name_goes_by_its_first_name(tmp_path: Path) -> None:

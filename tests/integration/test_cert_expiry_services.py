@@ -12,14 +12,21 @@ import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.endpoints import Endpoint
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.services import served as serving
-from tests.lab import services
-from tests.lab.certificates import NOW_TEXT, Made, listening, make, tls_server
+from tests.lab import certificates, services
+from tests.lab.certificates import NOW_TEXT, Made, authority, listening, tls_server
 from tests.lab.health import wait_for
 from tests.lab.modules import findings_of, run_module
 from tests.lab.postgres import free_port
 from tests.lab.services import Service
 
 SERVED, SERVICE, NAMES, KEY = (f"certificate.{name}" for name in ("served", "service", "names", "key_match"))
+
+# What services serve is not to be self-signed.
+AUTHORITY = authority()
+
+
+def make(name: str = "clinic.example", **how: Any) -> Made:
+    return certificates.make(name, issuer=AUTHORITY, **how)
 
 
 def look(service: Service, **options: Any) -> dict[str, Any]:

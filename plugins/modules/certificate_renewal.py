@@ -257,7 +257,7 @@ findings:
     - A failed renewal tells its cause in C(evidence.cause), one of C(network), C(dns), C(validation), C(caa),
       C(rate_limit), C(permissions), C(resources), C(port), C(setup), C(running), C(authority), C(timeout),
       C(unknown) of the client; C(invalid) for a certificate that no service may be given; C(configuration),
-      C(activation) and C(waiting).
+      C(activation), C(roll_back) and C(waiting).
   type: list
   elements: dict
   returned: always

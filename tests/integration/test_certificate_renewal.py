@@ -159,6 +159,20 @@ def test_the_authenticator_of_policy_is_used(clinic: Clinic, authenticator: str)
     assert world.served(NAME) != clinic.before
 
 
+@pytest.mark.parametrize("authenticator", ["standalone", "nginx"])
+def test_a_lineage_is_renewed_as_it_was_made(world: World, tmp_path: Path, authenticator: str) -> None:
+    name = f"{authenticator}.example"
+    if authenticator == "nginx":
+        world.nginx.answer_challenges(name)
+    world.issue(name, authenticator=authenticator)
+    world.serve(name)
+    before = world.on_disk(name)
+    folders = {"state_dir": str(tmp_path / "state"), "backup_dir": str(tmp_path / "backups")}
+    result = run_module("certificate_renewal", world.options(world.certificate(name), mode="force", **folders))
+    assert told(result)["status"] == "ok", told(result)["message"]
+    assert world.served(name) == world.on_disk(name) != before
+
+
 def test_names_that_policy_wants_and_the_certificate_lacks_make_it_due(clinic: Clinic) -> None:
     result = clinic.renew(mode="check", certificate={"names": [NAME, "new.clinic.example"]})
     due = told(result, "renewal.due")

@@ -36,6 +36,7 @@ GOOD = ("TLS_AES_*", "TLS_CHACHA20_*", "ECDHE-*-GCM-*")
 NEW = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384")
 OLD = ("ECDHE-RSA-AES128-GCM-SHA256", "AES128-SHA", "RC4-SHA")
 REFUSES = Answer(REFUSED, words="alert handshake failure")
+WRONG = Answer(REFUSED, words="alert protocol version")
 HANGS_UP = Answer(REFUSED, words="the connection was closed", closed=True)
 SAYS_NOTHING = Answer(SILENT, words="no answer within 5 seconds")
 
@@ -45,15 +46,16 @@ class Server:
     """Accepts each of its versions with its suites. quirks: what it answers to other versions.
 
     lower: goes down to the newest version it has. patience: connections before it is out of reach.
-    tired: connections before it hangs up on everybody.
+    tired: connections before it hangs up on everybody. trips: hangs up where such a key exchange is offered.
     """
 
     speaks: Mapping[str, Sequence[str]]
     quirks: Mapping[str, Answer] = field(default_factory=dict)
-    refusal: Answer = REFUSES
+    refusal: Answer = WRONG
     lower: bool = False
     patience: int = 10_000
     tired: int = 10_000
+    trips: str = ""
     asked: list[tuple[str, int]] = field(default_factory=list)
 
     def __call__(self, version: str, offer: Sequence[int]) -> Answer:
@@ -64,6 +66,8 @@ class Server:
             return HANGS_UP
         if version in self.quirks:
             return self.quirks[version]
+        if self.trips and any(suites.every()[code].iana.startswith(self.trips) for code in offer):
+            return HANGS_UP
         spoken = version
         if self.lower and version not in self.speaks and version != "TLSv1.3":
             older = [one for one in self.speaks if suites.VERSIONS[one] < suites.VERSIONS[version]]
@@ -93,6 +97,7 @@ BOTH_OK = ("ok", "ok")
         (Server({"TLSv1.3": NEW}), "TLSv1.3", BOTH_OK),
         (Server({"TLSv1.3": NEW}, refusal=HANGS_UP), "TLSv1.3", BOTH_OK),
         (Server({"TLSv1.3": NEW}), "TLSv1.2", BOTH_OK),
+        (Server({"TLSv1.3": NEW}, refusal=REFUSES), "TLSv1.3", BOTH_OK),
         (Server({"TLSv1.2": OLD[:1]}), "TLSv1.3", ("critical", "ok")),
         (Server({"TLSv1.2": OLD[:1]}, lower=True), "TLSv1.2", BOTH_OK),
         (Server({**HEALTHY, "TLSv1.1": ["AES128-SHA"]}), "TLSv1.2", ("critical", "critical")),
@@ -152,7 +157,7 @@ def test_the_words() -> None:
     )
     assert silent[CIPHERS].value is None
     stranger = verdicts(Server({}))
-    assert "refused every version from SSLv3 to TLS 1.3, the newest with: alert handshake" in stranger[VERSION].message
+    assert "refused every version from SSLv3 to TLS 1.3, the newest with: alert protocol" in stranger[VERSION].message
     tired = verdicts(Server(HEALTHY, tired=2))
     assert "in the end also one that it had accepted before" in tired[VERSION].message
 
@@ -173,12 +178,23 @@ def test_one_handshake_for_each_version_and_one_for_each_find() -> None:
     verdicts(server)
     asked = [version for version, _count in server.asked]
     assert asked[:5] == ["TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1", "SSLv3"]
-    # All of TLS 1.3 that is not allowed; then four parts of TLS 1.2, and once more after each suite that was found.
-    assert asked[5:] == ["TLSv1.3"] + ["TLSv1.2"] * (4 + 2)
+    # All of TLS 1.3 that is not allowed; then seven parts of TLS 1.2, and once more for each find.
+    assert asked[5:] == ["TLSv1.3"] + ["TLSv1.2"] * (7 + 2)
     assert max(count for _version, count in server.asked) <= 128
     server = Server(HEALTHY)
     verdicts(server, ciphers=())
     assert len(server.asked) == 5
+
+
+def test_a_kind_of_key_exchange_that_fails_hides_no_other() -> None:
+    """Dovecot without parameters for DHE hangs up when it comes first, and accepts the others."""
+    server = Server({"TLSv1.3": NEW, "TLSv1.2": OLD}, trips="TLS_DHE_")
+    found = verdicts(server, minimum="TLSv1.3")
+    assert (found[VERSION].status, found[CIPHERS].status) == ("critical", "critical")
+    assert found[VERSION].evidence["accepted"] == ["TLSv1.2", "TLSv1.3"]
+    assert found[CIPHERS].evidence["forbidden"] == ["TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_AES_128_CBC_SHA"]
+    healthy = verdicts(Server({"TLSv1.2": OLD[:1]}, trips="TLS_DHE_"))
+    assert (healthy[VERSION].status, healthy[CIPHERS].status) == BOTH_OK
 
 
 def test_everything_that_is_not_allowed_is_offered() -> None:

@@ -72,11 +72,29 @@ def test_versions_have_their_suites(name: str, versions: list[str]) -> None:
 @pytest.mark.parametrize("version", suites.VERSIONS)
 def test_the_usual_suites_fit_into_one_message(version: str) -> None:
     """And have one for every kind of certificate that a server may have."""
-    usual = {suite.name for suite in suites.usual(version)}
+    usual = {suite.name for family in suites.usual(version) for suite in family}
     assert 0 < len(usual) <= 128
     if version != "TLSv1.3":
         wanted = {"AES128-SHA", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES256-SHA", "DES-CBC3-SHA", "RC4-MD5", "NULL-SHA"}
         assert wanted | {"ADH-AES128-SHA", "EXP-RC4-MD5", "DHE-DSS-AES128-SHA", "ECDHE-RSA-NULL-SHA"} <= usual
+
+
+@pytest.mark.parametrize("version", suites.VERSIONS)
+def test_every_suite_is_in_one_family(version: str) -> None:
+    parts = [suite for family in suites.families(version) for suite in family]
+    assert sorted(parts) == sorted(suites.of_version(version))
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("ECDHE-RSA-AES128-SHA", 0), ("RC4-SHA", 1), ("EXP-RC4-MD5", 1), ("EXP-EDH-RSA-DES-CBC-SHA", 2)),
+        *(("AECDH-RC4-SHA", 3), ("RSA-PSK-AES128-CBC-SHA", 4), ("ECDHE-PSK-RC4-SHA", 4), ("SRP-AES-128-CBC-SHA", 5)),
+        *(("ECDH-RSA-AES128-SHA", 5), ("DH-RSA-AES128-SHA", 5), ("TLS_KRB5_WITH_RC4_128_SHA", 5)),
+    ],
+)
+def test_key_exchanges_are_kept_apart(name: str, number: int) -> None:
+    assert name in {suite.name for suite in suites.families("TLSv1")[number]}
 
 
 def test_patterns() -> None:

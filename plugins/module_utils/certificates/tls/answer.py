@@ -12,6 +12,9 @@ from .suites import VERSIONS
 
 ACCEPTED, REFUSED, SILENT = "accepted", "refused", "silent"
 
+# What a server says that has understood the rest, and refuses the version alone.
+WRONG_VERSION = "alert protocol version"
+
 _ALERT, _HANDSHAKE, _SERVER_HELLO, _VERSIONS = 21, 22, 2, 43
 _WARNING, _CLOSE_NOTIFY = 1, 0
 # RFC 8446, 6.2: enough for any ServerHello, and for warnings before it.

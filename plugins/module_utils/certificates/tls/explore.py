@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from . import suites
-from .answer import ACCEPTED, REFUSED, SILENT, Answer
+from .answer import ACCEPTED, REFUSED, SILENT, WRONG_VERSION, Answer
 
 # One handshake: offers the suites in this version alone. Raises Unreachable.
 Ask = Callable[[str, Sequence[int]], Answer]
@@ -27,13 +27,14 @@ class Unreachable(Exception):
 
 @dataclass
 class Seen:
-    """What was found out. versions: the answer to each. forbidden: accepted suites that the policy does not allow.
+    """What was found out. versions: the answer to each. offers: suites that a version was accepted with.
 
-    problem: why it was not found out. problem_with_suites: why that of the suites was not.
-    many: whether there may be more suites than MOST_NAMED.
+    forbidden: accepted suites that the policy does not allow, and the version. problem: why it was not found out.
+    problem_with_suites: why that of the suites was not. many: whether there may be more than MOST_NAMED.
     """
 
     versions: dict[str, Answer] = field(default_factory=dict)
+    offers: dict[str, list[int]] = field(default_factory=dict)
     forbidden: dict[int, str] = field(default_factory=dict)
     problem: str = ""
     problem_with_suites: str = ""
@@ -65,19 +66,30 @@ def explore(ask: Ask, *, ciphers: Sequence[str]) -> Seen:
 
 def _versions(ask: Ask, seen: Seen) -> None:
     for version in reversed(list(suites.VERSIONS)):
-        answer = ask(version, _codes(version))
+        answer = _version(ask, seen, version)
         if answer.kind == ACCEPTED and answer.version != version:
             if suites.VERSIONS[answer.version] > suites.VERSIONS[version]:
                 answer = Answer(SILENT, words=f"it answered {spoken(version)} with {spoken(answer.version)}")
             else:
                 seen.versions[answer.version] = answer
+                seen.offers[answer.version] = seen.offers[version]
                 answer = Answer(REFUSED, words=f"went down to {spoken(answer.version)}")
         known = seen.versions.pop(version, None)  # in the order of the questions
         seen.versions[version] = known or answer
 
 
-def _codes(version: str) -> list[int]:
-    return [suite.code for suite in suites.usual(version)]
+def _version(ask: Ask, seen: Seen, version: str) -> Answer:
+    """Offers the version with all usual suites; and if it is refused for another reason, with each kind of them."""
+    families = [[suite.code for suite in family] for family in suites.usual(version)]
+    first = Answer(REFUSED)
+    for offer in [[code for family in families for code in family], *(families if len(families) > 1 else ())]:
+        answer = ask(version, offer)
+        if answer.kind == ACCEPTED:
+            seen.offers.setdefault(version, offer)
+        if answer.kind != REFUSED or answer.words == WRONG_VERSION:
+            return answer
+        first = first if first.words else answer
+    return first
 
 
 def _suites(ask: Ask, seen: Seen, ciphers: Sequence[str]) -> bool:
@@ -85,10 +97,10 @@ def _suites(ask: Ask, seen: Seen, ciphers: Sequence[str]) -> bool:
     allowed = suites.matcher(ciphers)
     closed = False
     for version in seen.accepted():
-        others = [suite.code for suite in suites.of_version(version) if not allowed(suite)]
-        left = [code for code in others if code not in seen.forbidden]
-        for start in range(0, len(left), _AT_ONCE):
-            closed |= _forbidden(ask, seen, version, left[start : start + _AT_ONCE])
+        for family in suites.families(version):
+            others = [suite.code for suite in family if not allowed(suite) and suite.code not in seen.forbidden]
+            for start in range(0, len(others), _AT_ONCE):
+                closed |= _forbidden(ask, seen, version, others[start : start + _AT_ONCE])
     return closed
 
 
@@ -111,7 +123,7 @@ def _forbidden(ask: Ask, seen: Seen, version: str, left: list[int]) -> bool:
 def _still_welcome(ask: Ask, seen: Seen) -> None:
     """A server that hangs up may refuse what was offered, or us: ask once more for what it accepted before."""
     for version in seen.accepted()[:1]:
-        if ask(version, _codes(version)).kind != ACCEPTED:
+        if ask(version, seen.offers[version]).kind != ACCEPTED:
             raise Unreachable(
                 "it closed connections without a word, and in the end also one that it had accepted before"
             )

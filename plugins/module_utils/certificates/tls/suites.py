@@ -21,9 +21,19 @@ _NEWEST = "TLSv1.3"
 _HAS_KEY_EXCHANGE = "_WITH_"
 # RFC 5246: authenticated encryption came with TLS 1.2.
 _SINCE_1_2 = re.compile("_GCM|_CCM|POLY1305|_MGM")
-# Servers on the web, of mail and of databases: whoever accepts a version at all accepts it with one of these.
-_USUAL = re.compile(r"^TLS_(RSA|RSA_EXPORT|DHE?_(RSA|DSS|anon)(_EXPORT)?|ECDHE_(RSA|ECDSA)|ECDH_anon)_WITH_(?!ARIA)")
-_RARE = re.compile("TLS_DH_(RSA|DSS)|CAMELLIA_..._GCM|_OLD$")
+# Key exchanges that fail or succeed together, in the order that a client of today would like them. A server that
+# lacks something for one of them (parameters for DHE, say) may give up where it could have taken another.
+_FAMILIES = (
+    re.compile("TLS_ECDHE_(ECDSA|RSA)_"),
+    re.compile("(TLS|SSL)_RSA_(WITH|EXPORT|FIPS)"),
+    re.compile("TLS_DHE_(RSA|DSS)_"),
+    re.compile("_anon_"),
+    re.compile("PSK"),
+    re.compile(""),
+)
+# Whoever accepts a version at all accepts it with one of these families, and not with their latest members only.
+_USUAL_FAMILIES = 4
+_UNUSUAL = re.compile("ARIA|EXPORT1024|FIPS|CAMELLIA_..._GCM|_OLD$")
 
 
 class Suite(NamedTuple):
@@ -60,12 +70,22 @@ def of_version(version: str) -> tuple[Suite, ...]:
 
 
 @functools.cache
-def usual(version: str) -> tuple[Suite, ...]:
-    """Those to offer to find out whether the version is accepted: some servers read no more than 128."""
-    known = of_version(version)
+def families(version: str) -> tuple[tuple[Suite, ...], ...]:
+    """Those that the version knows, by the kind of their key exchange; those of TLS 1.3 leave it open."""
     if version == _NEWEST:
-        return known
-    return tuple(suite for suite in known if _USUAL.search(suite.iana) and not _RARE.search(suite.iana))
+        return (of_version(version),)
+    parts: list[list[Suite]] = [[] for _family in _FAMILIES]
+    for suite in of_version(version):
+        number = next(number for number, family in enumerate(_FAMILIES) if family.search(suite.iana))
+        parts[number].append(suite)
+    return tuple(map(tuple, parts))
+
+
+@functools.cache
+def usual(version: str) -> tuple[tuple[Suite, ...], ...]:
+    """Those to offer to find out whether the version is accepted, by families: some servers read no more than 128."""
+    known = families(version)[:_USUAL_FAMILIES]
+    return tuple(tuple(suite for suite in family if not _UNUSUAL.search(suite.iana)) for family in known)
 
 
 def matcher(patterns: Sequence[str]) -> Callable[[Suite], bool]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.lab.certificates import Made, make
+from tests.lab.certificates import NOW_TEXT, Made, make
+from tests.lab.modules import findings_of, run_module
 from tests.lab.postgres import free_port
 from tests.lab.starttls import running, served
 
@@ -69,7 +72,7 @@ def s_server(*arguments: str, made: Made | None = None) -> Iterator[int]:
 PROTOCOLS = {"TLSv1": "-tls1", "TLSv1.1": "-tls1_1", "TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3"}
 
 
-def accepted_by_s_client(port: int, *arguments: str) -> dict[str, set[str]]:
+def accepted_by_s_client(port: int) -> dict[str, set[str]]:
     """The suites (names of IANA) that the openssl program is let in with, by version."""
     listed = subprocess.run(
         ["openssl", "ciphers", "-V", "-stdname", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"],
@@ -78,17 +81,46 @@ def accepted_by_s_client(port: int, *arguments: str) -> dict[str, set[str]]:
         check=True,
     ).stdout
     names = {words[4]: words[2] for words in map(str.split, listed.splitlines())}
+    new = [name for name, iana in names.items() if name == iana]
+    old = [name for name in names if name not in new]
     found: dict[str, set[str]] = {}
     for version, option in PROTOCOLS.items():
-        for name, iana in names.items():
-            new = iana == name
-            if new is (version == "TLSv1.3") and _let_in(port, option, name, new=new, arguments=arguments):
-                found.setdefault(version, set()).add(iana)
+        left = list(new if version == "TLSv1.3" else old)
+        while left:
+            offer = (
+                ["-ciphersuites", ":".join(left)] if left[0] in new else ["-cipher", ":".join(left) + ":@SECLEVEL=0"]
+            )
+            chosen = _chosen(port, option, *offer)
+            if chosen not in left:
+                break
+            left.remove(chosen)
+            found.setdefault(version, set()).add(names[chosen])
     return found
 
 
-def _let_in(port: int, option: str, name: str, *, new: bool, arguments: Sequence[str]) -> bool:
-    offer = ["-ciphersuites", name] if new else ["-cipher", f"{name}:@SECLEVEL=0"]
-    argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", option, *offer, *arguments]
+def _chosen(port: int, *arguments: str) -> str:
+    """The suite that the server chose of those that the program offered; empty where it refused."""
+    argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *arguments]
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    return f"Cipher is {name}" in done.stdout
+    line = re.search(r"^New, [^,]+, Cipher is (\S+)$", done.stdout, flags=re.MULTILINE)
+    return line[1] if line and line[1] != "(NONE)" else ""
+
+
+def look(*endpoints: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What cert_expiry returns for these endpoints."""
+    return run_module("cert_expiry", {"endpoints": list(endpoints), "now": NOW_TEXT, **more})
+
+
+def at(port: int, **more: Any) -> dict[str, Any]:
+    """An endpoint on the loopback."""
+    return {"host": "127.0.0.1", "port": port, **more}
+
+
+def verdicts(result: dict[str, Any], check: str) -> list[str]:
+    """The statuses of a check, in the order of the endpoints."""
+    return [finding["status"] for finding in findings_of(result, check)]
+
+
+def only(result: dict[str, Any], check: str) -> dict[str, Any]:
+    (finding,) = findings_of(result, check)
+    return finding

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import time
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ AT_ONCE = 32
 # All the questions to one server together take at most so many timeouts.
 _PATIENCE = 12
 _MOST_READ = 65536
+
+# max_connect_errors: after a hundred handshakes that were broken off, it lets this host in no more, programs and all.
+_SHUTS_OUT = "a MySQL server shuts out hosts that ask this way, ask it on its own host at 127.0.0.1"
 
 
 def look_all(wishes: Sequence[tuple[Endpoint, Wish]], *, timeout: float) -> list[Finding]:
@@ -48,9 +52,17 @@ def look(endpoint: Endpoint, wish: Wish, *, timeout: float) -> Seen:
         except (OSError, ValueError) as error:
             raise Unreachable(connection.why(error, timeout=timeout)) from None
         with plain:
+            if endpoint.starttls == "mysql" and not is_loopback(plain.getpeername()[0]):
+                raise Unreachable(_SHUTS_OUT)
             return _begun(plain, hello, timeout=timeout)
 
     return explore(ask, ciphers=wish.ciphers)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether the address (IPv6 with or without its zone) is one of this host alone."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
 def _begun(plain: socket.socket, hello: bytes, *, timeout: float) -> Answer:

@@ -1,0 +1,132 @@
+"""cert_expiry on what other real servers accept: s_server, slapd (GnuTLS), PostgreSQL, Dovecot, MariaDB, Postfix."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.lab import starttls as lab
+from tests.lab.certificates import Made, make
+from tests.lab.modules import findings_of
+from tests.lab.tls_servers import at, look, nginx, only, rsa_made, s_server, verdicts
+
+GOOD = ["TLS_AES_*", "TLS_CHACHA20_*", "ECDHE-*-AES*-GCM-*"]
+OLD = ["-min_protocol", "TLSv1", "-cipher"]
+EVERYTHING = "ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers ALL:@SECLEVEL=0;"
+HEALTHY = "ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers ECDHE+AESGCM;"
+
+
+@pytest.fixture(scope="module")
+def made() -> Made:
+    return rsa_made()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "minimum", "wanted"),
+    [
+        (["-tls1_3"], "TLSv1.3", "ok"),
+        (["-tls1_2"], "TLSv1.3", "accepts only TLS 1.2"),
+        (["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], "TLSv1.2", "accepts only TLS 1.1"),
+        (
+            ["-no_tls1_3", "-min_protocol", "TLSv1", "-cipher", "ALL:@SECLEVEL=0"],
+            "TLSv1.2",
+            "accepts TLS 1.0 and TLS 1.1:",
+        ),
+        (
+            ["-no_tls1_2", "-min_protocol", "TLSv1", "-cipher", "NULL:@SECLEVEL=0"],
+            "TLSv1.3",
+            "accepts TLS 1.0 and TLS 1.1:",
+        ),
+    ],
+)
+def test_the_versions_of_s_server(made: Made, arguments: list[str], minimum: str, wanted: str) -> None:
+    with s_server(*arguments, made=made) as port:
+        finding = only(look(at(port), tls_minimum=minimum), "tls.version")
+    assert finding["status"] == wanted if wanted == "ok" else wanted in finding["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["-ciphersuites", "TLS_AES_128_CCM_8_SHA256", "-no_tls1_2"], []),
+        (["-cipher", "NULL-SHA256:@SECLEVEL=0", "-tls1_2"], ["TLS_RSA_WITH_NULL_SHA256"]),
+        (["-cipher", "AECDH-AES128-SHA:@SECLEVEL=0"], ["TLS_ECDH_anon_WITH_AES_128_CBC_SHA"]),
+        (
+            ["-psk", "00ff", "-cipher", "PSK-AES128-CBC-SHA:ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0"],
+            ["TLS_PSK_WITH_AES_128_CBC_SHA"],
+        ),
+    ],
+)
+def test_the_suites_of_s_server(made: Made, arguments: list[str], wanted: list[str]) -> None:
+    with s_server(*arguments, made=made) as port:
+        finding = only(look(at(port), tls_ciphers=GOOD), "tls.ciphers")
+    assert finding["evidence"]["forbidden"] == wanted
+    assert finding["status"] == ("critical" if wanted else "ok")
+
+
+def test_an_elliptic_key() -> None:
+    with nginx({"old": EVERYTHING, "new": HEALTHY}, made=make()) as ports:
+        result = look(at(ports["old"]), at(ports["new"]), tls_minimum="TLSv1.2", tls_ciphers=GOOD)
+    assert verdicts(result, "tls.version") == verdicts(result, "tls.ciphers") == ["critical", "ok"]
+    assert "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA" in findings_of(result, "tls.ciphers")[0]["evidence"]["forbidden"]
+
+
+def test_what_the_local_library_cannot_speak(made: Made) -> None:
+    """RC4 and 3DES are not in Debian's OpenSSL; the GnuTLS of slapd has them."""
+    weak = "TLSCipherSuite NORMAL:-VERS-ALL:+VERS-TLS1.0:+VERS-TLS1.2:+ARCFOUR-128:+3DES-CBC"
+    strong = "TLSCipherSuite SECURE256:-VERS-ALL:+VERS-TLS1.3"
+    with lab.slapd([made], more=weak) as old, lab.slapd([made], more=strong) as new:
+        endpoints = [at(port, starttls="ldap") for port in (old, new)]
+        result = look(*endpoints, tls_minimum="TLSv1.2", tls_ciphers=GOOD)
+    assert verdicts(result, "tls.version") == verdicts(result, "tls.ciphers") == ["critical", "ok"]
+    forbidden = findings_of(result, "tls.ciphers")[0]["evidence"]["forbidden"]
+    assert {"TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"} <= set(forbidden)
+    assert findings_of(result, "tls.version")[0]["evidence"]["accepted"] == ["TLSv1", "TLSv1.2"]
+
+
+def test_through_starttls(made: Made) -> None:
+    """Dovecot has no parameters for DHE here: it hangs up where such suites come first, and is not believed for it."""
+    with (
+        lab.postgres([made], settings={"ssl_min_protocol_version": "TLSv1.3"}) as postgres,
+        lab.dovecot([made]) as boxes,
+        lab.mariadb([made]) as mysql,
+        lab.postfix([made]) as mail,
+    ):
+        endpoints = [at(postgres, starttls="postgres"), at(boxes["imap"], starttls="imap")]
+        endpoints += [
+            at(mysql, starttls="mysql"),
+            at(mail["smtp"], starttls="smtp"),
+            at(mail["plain"], starttls="smtp"),
+        ]
+        result = look(*endpoints, tls_minimum="TLSv1.3", tls_ciphers=["TLS_AES_*", "TLS_CHACHA20_*"])
+    found = findings_of(result, "tls.version")
+    assert [finding["status"] for finding in found] == ["ok", "critical", "critical", "critical", "unknown"]
+    assert [finding["evidence"]["accepted"][-2:] for finding in found[1:4]] == [["TLSv1.2", "TLSv1.3"]] * 3
+    assert "ssl_min_protocol" in found[1]["message"] and "smtpd_tls_" in found[3]["message"]
+    assert "is unknown: the SMTP server does not offer STARTTLS." in found[4]["message"]
+    assert verdicts(result, "tls.ciphers") == ["ok", "critical", "critical", "critical", "unknown"]
+
+
+def test_a_mysql_server_elsewhere_is_not_made_to_shut_us_out(made: Made) -> None:
+    """After a few broken handshakes it blocks the host they came from, with all its programs."""
+    outside = own_address()
+    if not outside:
+        pytest.skip("this machine has no address but the loopback")
+    more = ["--ssl", "--max-connect-errors=3", "--bind-address=0.0.0.0"]
+    with lab.mariadb([made], more=more) as port:
+        result = look({**at(port, starttls="mysql"), "host": outside}, tls_minimum="TLSv1.2", tls_ciphers=GOOD)
+        again = look({**at(port, starttls="mysql"), "host": outside})
+    assert verdicts(result, "tls.version") == verdicts(result, "tls.ciphers") == ["unknown"]
+    assert "ask it on its own host at 127.0.0.1" in findings_of(result, "tls.version")[0]["message"]
+    assert verdicts(again, "certificate.expiry") == ["ok"]
+
+
+def own_address() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as somewhere:
+        try:
+            somewhere.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return ""
+        address: str = somewhere.getsockname()[0]
+    return "" if address.startswith("127.") else address

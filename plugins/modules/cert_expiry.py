@@ -125,6 +125,10 @@ options:
             is still served is critical, since the service has not read the new one.
           - For services that O(services) knows, it need not be set.
         type: path
+      proxy_protocol:
+        description: Whether the endpoint expects the PROXY protocol before all else, as behind a load balancer.
+        type: bool
+        default: false
   tls_minimum:
     description:
       - Oldest TLS version that endpoints may accept; with V(""), it is not checked.
@@ -451,6 +455,7 @@ _SPEC: dict[str, dict[str, Any]] = {
             "tls_minimum": {"type": "str", "choices": _VERSIONS},
             "tls_ciphers": {"type": "list", "elements": "str"},
             "certificate": {"type": "path"},
+            "proxy_protocol": {"type": "bool", "default": False},
         },
     },
     "services": {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.endpoints import Endpoint
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.services import served as serving
@@ -173,6 +174,49 @@ def test_what_cannot_be_known_is_unknown(web: Web) -> None:
     assert set(seen.values()) == {"unknown"}
     assert statuses(result, SERVICE) == {f"nginx {folder}/sites/variable.conf:2": "unknown"}
     assert result["summary"]["worst"] == "unknown"
+
+
+def test_a_server_with_certificates_for_two_kinds_of_keys() -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    with services.folder_for("nginx") as folder:
+        port = free_port()
+        services.install(folder / "rsa.pem", make("a.example", key=key))
+        services.install(folder / "ecdsa.pem", make("a.example"))
+        both = "".join(f"ssl_certificate {kind}.pem; ssl_certificate_key {kind}.pem; " for kind in ("rsa", "ecdsa"))
+        text = f"http {{ access_log off; server {{ listen 127.0.0.1:{port} ssl; server_name a.example; {both} }} }}"
+        with services.nginx(folder, text, port) as service:
+            label = f"127.0.0.1:{port} (a.example)"
+            result = look(service)
+            assert result["summary"]["worst"] == "ok", result["findings"]
+            assert statuses(result) == {label: "ok", f"{label} [RSA]": "ok"}
+            # What most clients are shown is in order; the other one was forgotten.
+            services.install(folder / "rsa.pem", make("a.example", key=key, days=80))
+            result = look(service)
+            assert statuses(result) == {label: "ok", f"{label} [RSA]": "critical"}
+            [stale] = findings_of(result, SERVED, status="critical")
+            assert [one["file"] for one in stale["evidence"]["on_disk"]] == [f"{folder}/rsa.pem"]
+
+
+@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
+def test_a_server_behind_a_proxy(kind: str) -> None:
+    with services.folder_for(kind) as folder, contextlib.ExitStack() as stack:
+        port = free_port()
+        services.install(folder / "a.pem", make("a.example"))
+        if kind == "nginx":
+            server = f"listen 127.0.0.1:{port} ssl proxy_protocol; server_name a.example;"
+            pair = "ssl_certificate a.pem; ssl_certificate_key a.pem;"
+            service = stack.enter_context(
+                services.nginx(folder, f"http {{ access_log off; server {{ {server} {pair} }} }}", port)
+            )
+        else:
+            bind = f"    bind 127.0.0.1:{port} accept-proxy ssl crt a.pem\n"
+            service = stack.enter_context(services.haproxy(folder, bind, port))
+        assert statuses(look(service)) == {f"127.0.0.1:{port} (a.example)": "ok"}
+        services.install(folder / "a.pem", make("a.example", days=80))
+        assert statuses(look(service)) == {f"127.0.0.1:{port} (a.example)": "critical"}
+        by_hand = {"host": "127.0.0.1", "port": port, "server_name": "a.example", "certificate": f"{folder}/a.pem"}
+        options = {"endpoints": [{**by_hand, "proxy_protocol": True}], "now": NOW_TEXT}
+        assert statuses(run_module("cert_expiry", options)) == {f"127.0.0.1:{port} (a.example)": "critical"}
 
 
 # The other services

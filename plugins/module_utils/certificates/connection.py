@@ -22,6 +22,8 @@ def opened(endpoint: Endpoint, *, timeout: float) -> socket.socket:
     """
     plain = _connected(endpoint, timeout=timeout)
     try:
+        if endpoint.proxy_protocol:
+            _introduce(plain)
         if endpoint.starttls:
             from .starttls import upgrade
 
@@ -49,6 +51,13 @@ def _connected(endpoint: Endpoint, *, timeout: float) -> socket.socket:
         else:
             return plain
     raise failure or OSError("the name leads to no address")
+
+
+def _introduce(plain: socket.socket) -> None:
+    """What a proxy says first (PROXY protocol, version 1): the ends of the connection, here our own."""
+    source, target = plain.getsockname(), plain.getpeername()
+    kind = "TCP6" if plain.family == socket.AF_INET6 else "TCP4"
+    plain.sendall(f"PROXY {kind} {source[0]} {target[0]} {source[1]} {target[1]}\r\n".encode())
 
 
 def server_name(endpoint: Endpoint) -> Optional[str]:

@@ -33,7 +33,8 @@ class Endpoint:
     checks it. An empty list expects none. trust_store: that its chain must lead to, where it is another one
     than the policy's. self_signed: whether such a certificate is expected. starttls: one of STARTTLS_PORTS, for
     a server that speaks that protocol first. tls_minimum, tls_ciphers: instead of the policy's, where given.
-    checks it. An empty list expects none. certificate: file that begins with the certificate it is to serve.
+    certificate: file that begins with the certificate it is to serve. proxy_protocol: whether a proxy has to say
+    first for whom it comes.
     """
 
     host: str
@@ -46,6 +47,7 @@ class Endpoint:
     tls_minimum: Optional[str] = None
     tls_ciphers: Optional[Sequence[str]] = None
     certificate: Optional[str] = None
+    proxy_protocol: bool = False
 
     @property
     def label(self) -> str:

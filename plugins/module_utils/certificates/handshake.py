@@ -53,11 +53,22 @@ def _fetch(endpoint: Endpoint, *, context: ssl.SSLContext, timeout: float) -> Pr
         return Presented(endpoint, problem=connection.why(error, timeout=timeout))
 
 
-def chain_by_openssl(endpoint: Endpoint, server_name: Optional[str], *, timeout: float) -> list[bytes]:
-    """What the openssl program is shown; nothing where it is missing or does not come through."""
+def chain_by_openssl(
+    endpoint: Endpoint, server_name: Optional[str], *, timeout: float, options: Sequence[str] = ()
+) -> list[bytes]:
+    """What the openssl program, with these options more, is shown; nothing where it does not come through."""
     asked = ("-servername", server_name) if server_name else ("-noservername",)
     first = ("-starttls", endpoint.starttls) if endpoint.starttls else ()
-    argv = ("openssl", "s_client", "-showcerts", "-connect", f"{endpoint.address}:{endpoint.port}", *asked, *first)
+    argv = (
+        "openssl",
+        "s_client",
+        "-showcerts",
+        "-connect",
+        f"{endpoint.address}:{endpoint.port}",
+        *asked,
+        *first,
+        *options,
+    )
     try:
         return pem.contents(run(argv, stdin="", timeout=2 * timeout).stdout.encode()).certificates
     except MaintenanceError:

@@ -211,6 +211,18 @@ def public_key(certificate: bytes) -> Optional[bytes]:
         return None
 
 
+def key_kind(certificate: bytes) -> str:
+    """RSA, ECDSA, or nothing for a key of another kind."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+    except Exception:  # noqa: BLE001
+        return ""
+    kinds = {"RSA": rsa.RSAPublicKey, "ECDSA": ec.EllipticCurvePublicKey}
+    return next((kind for kind, known in kinds.items() if isinstance(key, known)), "")
+
+
 def public_half(key: bytes, *, password: Optional[bytes] = None) -> bytes:
     """The public half of a private key in PEM or DER, in the same form. Raises KeyLocked, Unreadable."""
     try:

@@ -110,8 +110,8 @@ class _Sockets:
             # The default host alone decides whether a connection begins with TLS.
             if self._value(candidates[0], "sslengine") != "on":
                 continue
+            proxied = self._value(candidates[0], "remoteipproxyprotocol") == "on"
             for number, host in enumerate(candidates):
-                proxied = self._value(host, "remoteipproxyprotocol") == "on"
                 served[id(host)].append(Listen(address, port, default=not number, proxied=proxied))
         for host in [self._main, *self._hosts]:
             if served[id(host)] and self._value(host, "sslengine") == "on":

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..sources import reason_of
-from .use import Files, Trouble, beside, too_deep
+from .use import Files, Nesting, Trouble, beside
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SHELL_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
@@ -41,6 +41,7 @@ class Loader:
 
     def __init__(self, path: str, files: Files) -> None:
         self.troubles: list[Trouble] = []
+        self._nesting = Nesting(self.troubles)
         self.root = os.path.dirname(os.path.abspath(path))
         self._path = path
         self._files = files
@@ -107,16 +108,14 @@ class Loader:
             yield one
 
     def _include(self, one: Statement, depth: int) -> Iterator[Statement]:
-        if too_deep(depth + 1):
-            self.troubles.append(Trouble(one.where, "its files include each other in a circle"))
-            return
         pattern = beside(one.words[0], self.root)
         found = self._files.glob(pattern) if set(pattern) & set("*?[") else [pattern]
         if one.name == "includeoptional" and found == [pattern]:
             found = self._files.glob(pattern)
         for path in found:
             for file in self._below(path):
-                yield from self._file(file, depth + 1)
+                if self._nesting.allows(depth + 1, one.where):
+                    yield from self._file(file, depth + 1)
 
     def _below(self, path: str) -> list[str]:
         """The file; of a folder, those in it and in the folders below."""
@@ -127,7 +126,7 @@ class Loader:
     def _use(self, one: Statement, depth: int) -> Iterator[Statement]:
         names, lines = self._macros.get(one.words[0].lower(), ((), []))
         values = dict(zip(names, one.words[1:]))
-        if too_deep(depth + 1):
+        if not self._nesting.allows(depth + 1, one.where):
             return
         if values:
             pattern = re.compile("|".join(re.escape(name) for name in sorted(values, key=len, reverse=True)))

@@ -55,7 +55,15 @@ class Found:
 
             return fetch_all(endpoints, timeout=timeout)
 
-        return [*self.findings, *served.findings(self.pledges, served_ones, ask_again=again)]
+        def by_kind(wanted: Sequence[tuple[Endpoint, str]]) -> Sequence[Presented]:
+            from .kinds import ask_by_kind
+
+            return ask_by_kind(wanted, timeout=timeout)
+
+        return [
+            *self.findings,
+            *served.findings(self.pledges, served_ones, ask_again=again, ask_by_kind=by_kind),
+        ]
 
 
 def find(services: Sequence[Service], endpoints: Sequence[Endpoint], files: Optional[Files] = None) -> Found:

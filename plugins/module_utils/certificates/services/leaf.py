@@ -18,7 +18,7 @@ class Leaf(NamedTuple):
     """What of a certificate counts here.
 
     fingerprint: SHA-256 of its DER, hexadecimal. not_before: seconds since the epoch. ends: its last second,
-    ISO 8601. problem: why it could not be read, in words that end a sentence; the rest is empty then.
+    ISO 8601. kind: of its key. problem: why it could not be read, in words that end a sentence; the rest is empty then.
     """
 
     fingerprint: str = ""
@@ -26,6 +26,7 @@ class Leaf(NamedTuple):
     ends: str = ""
     dns: Sequence[str] = ()
     addresses: Sequence[str] = ()
+    kind: str = ""
     problem: str = ""
 
 
@@ -36,8 +37,9 @@ def of_der(certificate: bytes) -> Leaf:
         names = library.alternative_names(certificate)
     except library.Unreadable as error:
         return Leaf(problem=f"the certificate cannot be decoded ({error})")
+    kind = library.key_kind(certificate)
     ends = datetime.fromtimestamp(not_after, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Leaf(hashlib.sha256(certificate).hexdigest(), not_before, ends, names.dns, names.addresses)
+    return Leaf(hashlib.sha256(certificate).hexdigest(), not_before, ends, names.dns, names.addresses, kind)
 
 
 def of_file(path: str) -> Leaf:

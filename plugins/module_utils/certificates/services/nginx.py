@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 from ..sources import reason_of
 from . import nginx_listen, nginx_text
 from .nginx_text import Broken, Directive
-from .use import Files, Listen, Pair, Reading, Trouble, Use, beside, too_deep
+from .use import Files, Listen, Nesting, Pair, Reading, Trouble, Use, beside
 
 DEFAULT = "/etc/nginx/nginx.conf"
 _NO_FILE = ("data:", "engine:", "store:")
@@ -37,6 +37,7 @@ class _Loader:
         self.folder = folder
         self._files = files
         self._reading = reading
+        self._nesting = Nesting(reading.troubles)
 
     def load(self, path: str, depth: int) -> list[Directive]:
         try:
@@ -61,12 +62,14 @@ class _Loader:
         return whole
 
     def _include(self, one: Directive, depth: int) -> list[Directive]:
-        if too_deep(depth + 1):
-            self._reading.troubles.append(Trouble(one.where, "its files include each other in a circle"))
-            return []
         pattern = beside(one.words[1], self.folder)
         paths = self._files.glob(pattern) if set(pattern) & set("*?[") else [pattern]
-        return [directive for path in paths for directive in self.load(path, depth + 1)]
+        return [
+            directive
+            for path in paths
+            if self._nesting.allows(depth + 1, one.where)
+            for directive in self.load(path, depth + 1)
+        ]
 
 
 class _Server(NamedTuple):
@@ -97,12 +100,11 @@ class _Part:
             for listening in server.listens
             if listening.ssl or server.secured or server.starttls
         }
+        proxied = {one.socket for server in servers for one in server.listens if one.proxied}
         first = _defaults(servers)
         for number, server in enumerate(servers):
             listens = [
-                Listen(
-                    listening.host, listening.port, default=first[listening.socket] == number, proxied=listening.proxied
-                )
+                Listen(*listening.socket, first[listening.socket] == number, listening.socket in proxied)
                 for listening in server.listens
                 if listening.socket in secured
             ]

@@ -35,7 +35,7 @@ class Pledge:
 
 @dataclass
 class Plan:
-    """endpoints: to ask, without those that were asked anyway. asked: labels by file, key and place of the use."""
+    """What is asked. troubles: what could not be. asked: the labels of the endpoints that show a use."""
 
     pledges: list[Pledge] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
@@ -48,6 +48,7 @@ class _Place(NamedTuple):
     host: str
     port: int
     starttls: str
+    proxied: bool
 
 
 def plan(uses: Sequence[Use], *, address: str, leaves: Leaves) -> Plan:
@@ -93,16 +94,13 @@ def _places(uses: Sequence[Use], *, address: str, made: Plan) -> dict[_Place, li
             host = _reachable(listen.host, address)
             if listen.host == ANY_IPV6 and listen._replace(host=ANY_IPV4) in use.listens:
                 continue  # the same socket twice, for either kind of address
-            if listen.proxied:
-                reason = f"only a proxy gets an answer at {listen.label} (PROXY protocol), so that nobody else can ask"
-                made.troubles.append(Trouble(use.where, reason))
-            elif listen.host != host and (host, listen.port) in specific:
+            if listen.host != host and (host, listen.port) in specific:
                 # Whoever listens at the very address gets the connection. Where that is itself, all is well.
                 if (host, listen.port) not in {(own.host, own.port) for own in use.listens}:
                     reason = f"another server has {host}:{listen.port} for itself, set another address to ask it at"
                     made.troubles.append(Trouble(use.where, reason))
             else:
-                places[_Place(host, listen.port, use.starttls)].append((use, listen))
+                places[_Place(host, listen.port, use.starttls, listen.proxied)].append((use, listen))
     return places
 
 
@@ -173,6 +171,7 @@ class _Group:
             server_name=server_name,
             names=names,
             starttls=self._place.starttls or None,
+            proxy_protocol=self._place.proxied,
         )
         files = tuple(dict.fromkeys(file for winner in (use, *winners) for file in winner.files))
         return Pledge(endpoint, files, use.service, use.where)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 _REFERENCE = re.compile(r"\$(?:\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}|\(([^()]*)\)|(\w+))")
-_DEEPEST = 16
+_LONGEST = 10_000
 
 
 class Setting(NamedTuple):
@@ -35,14 +35,19 @@ class Parameters:
 
     def __init__(self, settings: Mapping[str, Setting]) -> None:
         self._settings = settings
+        self._known: dict[str, str] = {}
 
     def value(self, name: str) -> str:
         """The value; empty where it is not set."""
-        return self._expanded(self._settings[name].value, 0).strip() if name in self._settings else ""
+        if name not in self._known:
+            self._known[name] = ""  # what refers to itself is nothing
+            own = self._settings.get(name)
+            self._known[name] = self._expanded(own.value).strip() if own else ""
+        return self._known[name]
 
     def items(self, name: str) -> list[str]:
         """The parts of a value that is a list."""
-        return re.split(r"[\s,]+", self.value(name)) if self.value(name) else []
+        return [part for part in re.split(r"[\s,]+", self.value(name)) if part]
 
     def is_on(self, name: str) -> bool:
         return self.value(name).lower() == "yes"
@@ -50,25 +55,23 @@ class Parameters:
     def where(self, name: str) -> str:
         return self._settings[name].where
 
-    def _expanded(self, text: str, depth: int) -> str:
-        if depth > _DEEPEST:
+    def _expanded(self, text: str) -> str:
+        if len(text) > _LONGEST:
             return text
-        return _REFERENCE.sub(lambda match: self._referred(match[1] or match[2] or match[3] or "", depth), text)
+        return _REFERENCE.sub(lambda match: self._referred(match[1] or match[2] or match[3] or ""), text)
 
-    def _referred(self, inside: str, depth: int) -> str:
+    def _referred(self, inside: str) -> str:
         """What a reference stands for: name, name?value, name:value, name?{value}:{value}."""
         match = re.match(r"\s*(\w+)\s*(?:([?:])(.*))?$", inside, re.DOTALL)
         if match is None:
             return ""
-        name, sign, rest = match.groups()
-        own = self._settings[name].value if name in self._settings else ""
-        own = self._expanded(own, depth + 1)
-        if sign is None:
+        own = self.value(match[1])
+        if match[2] is None:
             return own
-        then, otherwise = _branches(rest)
-        if sign == ":":
+        then, otherwise = _branches(match[3])
+        if match[2] == ":":
             then, otherwise = "", then
-        return self._expanded(then if own else otherwise, depth + 1)
+        return self._expanded(then if own else otherwise)
 
 
 def _branches(text: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple, Optional
 
 from ..sources import reason_of
-from .use import ANY_IPV4, ANY_IPV6, Files, Listen, Pair, Reading, Trouble, Use, beside, too_deep
+from .use import ANY_IPV4, ANY_IPV6, Files, Listen, Nesting, Pair, Reading, Trouble, Use, beside
 
 DEFAULT = "/etc/postgresql/*/*/postgresql.conf"
 _LINE = re.compile(
@@ -55,6 +55,7 @@ class _Settings:
     def __init__(self, files: Files) -> None:
         self.known: dict[str, _Setting] = {}
         self.troubles: list[Trouble] = []
+        self._nesting = Nesting(self.troubles)
         self._files = files
 
     def value(self, name: str, default: str) -> str:
@@ -82,9 +83,9 @@ class _Settings:
             return
         name, value = match["name"].lower(), _unquoted(match["quoted"], match["plain"])
         if name in ("include", "include_if_exists", "include_dir"):
-            if too_deep(depth + 1):
-                self.troubles.append(Trouble(where, "its files include each other in a circle"))
-            elif name == "include_dir":
+            if not self._nesting.allows(depth + 1, where):
+                return
+            if name == "include_dir":
                 for one in self._files.glob(os.path.join(beside(value, folder), "*.conf")):
                     self.load(one, depth + 1)
             else:

@@ -19,6 +19,7 @@ SERVED = "certificate.served"
 _SHOWN = 12
 
 Ask = Callable[[Sequence[Endpoint]], Sequence[Presented]]
+AskByKind = Callable[[Sequence[tuple[Endpoint, str]]], Sequence[Presented]]
 
 
 def shown(presented: Presented) -> Leaf:
@@ -44,10 +45,13 @@ def serves(endpoint: Endpoint, fingerprint: str, *, timeout: float) -> tuple[boo
     return now.fingerprint == fingerprint.replace(":", "").lower() and not now.problem, now
 
 
-def findings(pledges: Sequence[Pledge], presented: Sequence[Presented], *, ask_again: Ask) -> list[Finding]:
+def findings(
+    pledges: Sequence[Pledge], presented: Sequence[Presented], *, ask_again: Ask, ask_by_kind: AskByKind
+) -> list[Finding]:
     """Whether each endpoint serves what it is to serve; presented: by the number of the pledge.
 
-    What differs is looked at twice, file and endpoint: a certificate may just have been replaced.
+    What differs is looked at twice, file and endpoint: a certificate may just have been replaced. Of
+    certificates for several kinds of keys, a server shows one; it is asked for the others by their kind.
     """
     looks = [_Look(pledge, shown(one)) for pledge, one in zip(pledges, presented)]
     differing = [number for number, look in enumerate(looks) if look.differs]
@@ -55,17 +59,33 @@ def findings(pledges: Sequence[Pledge], presented: Sequence[Presented], *, ask_a
         again = ask_again([pledges[number].endpoint for number in differing])
         for number, one in zip(differing, again):
             looks[number] = _Look(pledges[number], shown(one))
-    return [look.finding() for look in looks]
+    more = [(look, kind) for look in looks for kind in look.other_kinds]
+    by_kind = ask_by_kind([(look.pledge.endpoint, kind) for look, kind in more])
+    others = [_Look(look.pledge, shown(one), kind=kind) for (look, kind), one in zip(more, by_kind)]
+    return [look.finding() for look in looks + others]
 
 
 class _Look:
-    """What was seen at an endpoint, and in its files."""
+    """What was seen at an endpoint, and in those of its files that count.
 
-    def __init__(self, pledge: Pledge, served: Leaf) -> None:
-        self._pledge = pledge
+    kind: of the keys that it was asked for; that of the certificate that it presents where it was not asked.
+    """
+
+    def __init__(self, pledge: Pledge, served: Leaf, *, kind: str = "") -> None:
+        self.pledge = pledge
         self._served = served
-        self._files = {path: leaf.of_file(path) for path in pledge.files}
+        self._asked = kind
+        files = {path: leaf.of_file(path) for path in pledge.files}
+        self._kinds = {one.kind for one in files.values() if one.kind}
+        wanted = kind or served.kind
+        counting = {path: one for path, one in files.items() if one.problem or wanted in ("", one.kind)}
+        self._files = files if all(one.problem for one in counting.values()) else counting
         self._readable = {path: one for path, one in self._files.items() if not one.problem}
+
+    @property
+    def other_kinds(self) -> list[str]:
+        """Those that its files have, too, beside the one that it was seen to serve."""
+        return sorted(self._kinds - {self._served.kind}) if self._served.kind in self._kinds else []
 
     @property
     def differs(self) -> bool:
@@ -79,15 +99,19 @@ class _Look:
         status, message = self._verdict()
         return Finding(
             check=SERVED,
-            subject=printable(self._pledge.endpoint.label),
+            subject=printable(self._label),
             status=status,
             message=message,
             evidence=self._evidence(),
         )
 
+    @property
+    def _label(self) -> str:
+        return self.pledge.endpoint.label + (f" [{self._asked}]" if self._asked else "")
+
     def _verdict(self) -> tuple[str, str]:
-        label, files = self._pledge.endpoint.label, one_line(" or ".join(self._pledge.files))
-        service = self._pledge.service or "the server"
+        label, files = self._label, one_line(" or ".join(self._files))
+        service = self.pledge.service or "the server"
         begin = f"Whether {service} serves the certificate of {files} at {label} is unknown: "
         if self._served.problem:
             return "unknown", f"{begin}{one_line(self._served.problem)}."
@@ -116,9 +140,9 @@ class _Look:
             {"file": printable(path), "fingerprint": one.fingerprint, "not_after": one.ends}
             for path, one in self._readable.items()
         ]
-        evidence: dict[str, Any] = {"service": self._pledge.service, "on_disk": on_disk}
-        if self._pledge.where:
-            evidence["where"] = printable(self._pledge.where)
+        evidence: dict[str, Any] = {"service": self.pledge.service, "on_disk": on_disk}
+        if self.pledge.where:
+            evidence["where"] = printable(self.pledge.where)
         if not self._served.problem:
             evidence["served"] = {"fingerprint": self._served.fingerprint, "not_after": self._served.ends}
         return evidence

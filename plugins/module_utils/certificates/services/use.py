@@ -27,7 +27,7 @@ class Pair(NamedTuple):
 class Listen(NamedTuple):
     """Where TLS is served. host: an address, or ANY_IPV4, ANY_IPV6. default: to clients that name no server, too.
 
-    proxied: the PROXY protocol comes before TLS there, so that nobody but the proxy gets an answer.
+    proxied: the PROXY protocol comes before all else there.
     """
 
     host: str
@@ -122,6 +122,16 @@ def beside(path: str, folder: str) -> str:
     return os.path.normpath(os.path.join(folder, path))
 
 
-def too_deep(depth: int) -> bool:
-    """Whether files include each other so deep that they must do so in a circle."""
-    return depth > _DEEPEST
+class Nesting:
+    """How deep files include each other. Once that is a circle, no more is included: it would take for ever."""
+
+    def __init__(self, troubles: list[Trouble]) -> None:
+        self._troubles = troubles
+        self._circle = False
+
+    def allows(self, depth: int, where: str) -> bool:
+        """Whether something may be included here, at this depth; tells once where it may not."""
+        if depth > _DEEPEST and not self._circle:
+            self._circle = True
+            self._troubles.append(Trouble(where, "its files include each other in a circle"))
+        return not self._circle

@@ -93,6 +93,12 @@ def test_a_server_that_rejects_every_handshake_is_still_the_default() -> None:
     assert [use["at"] for use in uses] == [["*:443"]]
 
 
+def test_a_socket_behind_a_proxy_is_so_for_all_its_servers() -> None:
+    text = f"http {{ {PAIR} server {{ listen 443 ssl; }} server {{ listen 443 ssl proxy_protocol; }} }}"
+    found = reading(nginx, {"/etc/main.conf": text})
+    assert [listen.proxied for use in found.uses for listen in use.listens] == [True, True]
+
+
 def test_included_files_are_relative_to_the_main_one() -> None:
     found = reading(
         nginx,
@@ -159,6 +165,12 @@ def test_what_cannot_be_told(files: dict[str, str | None], where: str, words: st
     assert found.uses == []
     assert [trouble.where for trouble in found.troubles] == [where]
     assert words in found.troubles[0].reason
+
+
+def test_files_that_include_each_other_many_times_over_take_no_time() -> None:
+    files = {f"/etc/{name}": "include ?;" for name in "abcdefgh"}
+    found = reading(nginx, {"/etc/main.conf": "include ?;", **files})
+    assert len(found.troubles) == 1
 
 
 def test_a_part_that_cannot_be_read_leaves_the_rest() -> None:

@@ -111,7 +111,6 @@ def test_servers_that_the_certificates_name() -> None:
     [
         ([use("a", at=(DEFAULT,)), use("b")], "could not be asked for"),
         ([use("a", "x.example"), use("b", "x.example")], "could not be asked for"),
-        ([use("a", at=(Listen("*", 443, proxied=True),))], "PROXY protocol"),
         ([use("a", "x"), use("b", "y", at=(Listen("127.0.0.1", 443),))], "another server has 127.0.0.1:443"),
     ],
 )
@@ -125,6 +124,12 @@ def test_what_cannot_be_asked_is_told(uses: list[Use], words: str) -> None:
 def test_a_server_that_listens_both_at_all_addresses_and_at_one() -> None:
     both = (ANY, Listen("127.0.0.1", 443))
     assert asked(planned(use("a", "x.example", at=both))) == [("127.0.0.1:443 (x.example)", "a")]
+
+
+def test_behind_a_proxy_and_after_starttls() -> None:
+    made = planned(use("a", at=(Listen("*", 25, default=True, proxied=True),), starttls="smtp"))
+    assert asked(made) == [("127.0.0.1:25 (smtp)", "a")]
+    assert made.pledges[0].endpoint.proxy_protocol
 
 
 def test_there_is_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -495,10 +495,10 @@ def main() -> None:
     # Thousands of findings make no cycles; to look for some among them costs a tenth of the time.
     gc.disable()
     module = AnsibleModule(argument_spec=_SPEC, supports_check_mode=True)
-    conclude(module, lambda: _work(module.params))
+    conclude(module, lambda: _work(module.params, writes=not module.check_mode))
 
 
-def _work(params: dict[str, Any]) -> Outcome:
+def _work(params: dict[str, Any], *, writes: bool) -> Outcome:
     recurse = params["recurse"]
     sources = [Source(path=path, recurse=recurse, trust_store="none") for path in params["paths"]]
     sources += [
@@ -518,10 +518,11 @@ def _work(params: dict[str, Any]) -> Outcome:
         workers=params["workers"],
         healthy=params["healthy_findings"],
         trust_store=params["trust_store"],
+        textfile=params["textfile"],
         services=_services(params["services"]),
         minimum=Minimum(rsa=params["minimum_rsa_bits"], ec=params["minimum_ec_bits"]),
     )
-    return check(policy, now=now_or(params["now"]))
+    return check(policy, now=now_or(params["now"]), writes=writes)
 
 
 def _services(options: list[dict[str, Any]]) -> Sequence[Service]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -38,7 +39,7 @@ class Policy:
     many as this process may use cores where it is 0. healthy: certificates in order that get a finding each.
     tls_minimum, tls_ciphers: what endpoints may accept that say nothing else; empty to leave it unchecked.
     trust_store: that chains must lead to; empty where none is checked. minimum: sizes of keys.
-    services: whose configurations say more of what to look at.
+    services: whose configurations say more of what to look at. textfile: to write metrics to, where it is named.
     """
 
     sources: Sequence[Source] = ()
@@ -53,6 +54,7 @@ class Policy:
     trust_store: str = ""
     services: Sequence[Service] = ()
     minimum: strength.Minimum = field(default_factory=strength.Minimum)
+    textfile: str = ""
 
     def check(self) -> None:
         """Raises MaintenanceError where it makes no sense."""
@@ -62,6 +64,8 @@ class Policy:
             )
         self.thresholds.check()
         self.minimum.check()
+        if self.textfile and not self.textfile.endswith(".prom"):
+            raise MaintenanceError("The name of the textfile must end in .prom, node_exporter reads no other.")
         if self.timeout <= 0:
             raise MaintenanceError("The option timeout must be more than 0 seconds.")
         if self.workers < 0 or self.healthy < 0:
@@ -87,8 +91,9 @@ def _hold_name(name: str) -> None:
         raise MaintenanceError(f"The expected name {name!r} is neither a host name nor an IP address.")
 
 
-def check(policy: Policy, *, now: datetime, runner: Runner = run) -> Outcome:
-    """Looks at everything the policy names, and judges it. Raises MaintenanceError."""
+def check(policy: Policy, *, now: datetime, runner: Runner = run, writes: bool = True) -> Outcome:
+    """Looks at everything the policy names, and judges it. writes: metrics, too. Raises MaintenanceError."""
+    started = time.monotonic()
     policy.check()
     library.require_cryptography()
     policy, found = _with_services(policy)
@@ -108,7 +113,8 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run) -> Outcome:
         presented = fetch_all(policy.endpoints, timeout=policy.timeout)
         _take_presented(gathered, presented, first_source=len(policy.sources))
     _note_empty_sources(gathered, policy.sources)
-    outcome = _judge(gathered, policy, now=now, files=len({candidate.path for candidate in candidates}))
+    paths = {candidate.path for candidate in candidates}
+    outcome = _judge(gathered, policy, now=now, files=len(paths))
     if wishes:
         from .tls.probe import look_all
 
@@ -124,6 +130,12 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run) -> Outcome:
     if found is not None:
         outcome.findings = [*outcome.findings, *found.held_against(presented, timeout=policy.timeout)]
         outcome.details = {**(outcome.details or {}), "uses": found.uses}
+    if policy.textfile and writes:
+        from . import metrics  # as above
+
+        scan = metrics.Scan(now.timestamp(), time.monotonic() - started, len(paths), len(policy.endpoints))
+        text = metrics.render(gathered, outcome.findings, thresholds=policy.thresholds, scan=scan)
+        metrics.write(policy.textfile, text, findings=outcome.findings)
     return outcome
 
 

@@ -44,7 +44,7 @@ class Family:
         yield f"# TYPE {self.name} gauge"
         for labels, value in self.samples.items():
             told = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels)
-            yield f"{self.name}{{{told}}} {_number(value)}"
+            yield f"{self.name}{{{told}}} {_number(value)}" if told else f"{self.name} {_number(value)}"
 
 
 def render_metrics(record: Row, findings: Sequence[Row]) -> str:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import engine
@@ -38,25 +38,37 @@ if [ -e "$1"/lib/systemd/system/redis-server.service ]; then chroot "$1" systemc
 
 @dataclass(frozen=True)
 class Recipe:
-    """A release of Debian and the packages beside the base."""
+    """A release of Debian and the packages beside the base. kind: what tells it from another of the same release."""
 
     release: str
     packages: tuple[str, ...]
+    kind: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-{self.release}" if self.kind else self.release
 
     @property
     def tag(self) -> str:
-        return f"careops-host:{self.release}"
+        return f"careops-host:{self.name}"
 
     @property
     def key(self) -> str:
         """Changes with whatever goes into the image."""
-        text = json.dumps([asdict(self), BASE, FINISH])
+        made_of = {"release": self.release, "packages": self.packages}
+        text = json.dumps([made_of, BASE, FINISH])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 RECIPES = (
     Recipe("bookworm", ("nginx-light", "openssl", "redis-server", "tzdata")),
     Recipe("trixie", ("postgresql-17", "postgresql-client-17", "python3-psycopg2", "zstd", "faketime")),
+)
+# Hosts that renew certificates, and the one with the ACME server.
+_RENEWAL = ("nginx-light", "openssl", "certbot", "python3-certbot-nginx")
+RENEWAL = (
+    Recipe("bookworm", (*_RENEWAL, "pebble"), kind="renewal"),
+    Recipe("trixie", _RENEWAL, kind="renewal"),
 )
 
 
@@ -99,7 +111,7 @@ def _is_there(recipe: Recipe) -> bool:
 
 def _make(recipe: Recipe, mirror_arguments: list[str]) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
-    archive = CACHE / f"{recipe.release}-{recipe.key}.tar"
+    archive = CACHE / f"{recipe.name}-{recipe.key}.tar"
     if not archive.exists():
         partial = archive.with_suffix(".partial.tar")
         _run(
@@ -109,18 +121,18 @@ def _make(recipe: Recipe, mirror_arguments: list[str]) -> None:
                 f"--customize-hook={FINISH.strip()}",
                 *(recipe.release, str(partial), *mirror_arguments),
             ],
-            f"making the host image of {recipe.release}",
+            f"making the host image {recipe.tag}",
         )
         partial.rename(archive)
         _forget_others(recipe, archive)
     _run(
         ["docker", "import", "--change", f"LABEL {LABEL}={recipe.key}", str(archive), recipe.tag],
-        f"importing the host image of {recipe.release}",
+        f"importing the host image {recipe.tag}",
     )
 
 
 def _forget_others(recipe: Recipe, archive: Path) -> None:
-    for other in CACHE.glob(f"{recipe.release}-*.tar"):
+    for other in CACHE.glob(f"{recipe.name}-*.tar"):
         if other != archive:
             other.unlink()
 
@@ -141,5 +153,5 @@ def _run(argv: list[str], purpose: str) -> str:
 
 if __name__ == "__main__":
     with engine.running():
-        build()
+        build((*RECIPES, *RENEWAL))
     sys.exit()

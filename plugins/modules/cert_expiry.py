@@ -173,6 +173,10 @@ options:
         description: Where to connect to what listens on all addresses.
         type: str
         default: 127.0.0.1
+      self_signed:
+        description: Whether certificates that signed themselves are expected, as between a database and its clients.
+        type: bool
+        default: false
   recurse:
     description: Whether to look into the folders below those of O(paths) and O(sources), too.
     type: bool
@@ -470,6 +474,7 @@ _SPEC: dict[str, dict[str, Any]] = {
             },
             "config": {"type": "path"},
             "address": {"type": "str", "default": "127.0.0.1"},
+            "self_signed": {"type": "bool", "default": False},
         },
     },
     "tls_minimum": {"type": "str", "default": "", "choices": _VERSIONS},

@@ -264,6 +264,8 @@ def postgresql(folder: Path, first: Made) -> Iterator[Service]:
 @contextlib.contextmanager
 def postfix(folder: Path, first: Made) -> Iterator[Service]:
     services.install(folder / "server.pem", first, key=folder / "server.key")
+    services.install(folder / "named.pem", make("named.example"))
+    (folder / "names").write_text(f"named.example {folder}/named.pem\n")
     with services.postfix(folder) as service:
         yield service
 
@@ -279,7 +281,13 @@ CASES = [
         {"name": "clinic.example"},
     ),
     (postgresql, "server.pem", ["{0} (postgres)"], [], {"starttls": "postgres"}),
-    (postfix, "server.pem", ["{0} (smtp)", "{1}"], [], {"starttls": "smtp"}),
+    (
+        postfix,
+        "server.pem",
+        ["{0} (smtp)", "{1}"],
+        ["{0} (smtp, named.example)", "{1} (named.example)"],
+        {"starttls": "smtp"},
+    ),
 ]
 
 

@@ -158,6 +158,7 @@ smtpd_tls_cert_file =
     $tls/server.pem
 smtpd_tls_key_file = ${{tls}}/server.key
 smtpd_tls_security_level = may
+tls_server_sni_maps = texthash:{folder}/names
 """
 POSTFIX_SERVICES = """\
 {smtp} inet n - n - - smtpd
@@ -180,6 +181,7 @@ def postfix(folder: Path) -> Iterator[Service]:
         name.mkdir()
     shutil.chown(folder / "data", "postfix")
     ports = {name: free_port() for name in ("smtp", "smtps", "plain")}
+    (folder / "names").touch()
     (config / "main.cf").write_text(POSTFIX.format(folder=folder))
     (config / "master.cf").write_text(POSTFIX_SERVICES.format(**ports))
     _run("postfix", "-c", config, "check")

@@ -27,12 +27,13 @@ _READERS = {"apache": apache, "haproxy": haproxy, "nginx": nginx, "postfix": pos
 class Service:
     """A service to look at. config: its main file, or a pattern; where Debian has it, where it is not given.
 
-    address: where to connect to what listens on all addresses.
+    address: where to connect to what listens on all addresses. self_signed: whether such certificates are expected.
     """
 
     kind: str
     config: Optional[str] = None
     address: str = "127.0.0.1"
+    self_signed: bool = False
 
 
 @dataclass
@@ -75,8 +76,8 @@ def find(services: Sequence[Service], endpoints: Sequence[Endpoint], files: Opti
         for path in _configs(service):
             reading = _READERS[service.kind].read(path, files)
             made = plan(reading.uses, address=service.address, leaves=leaves)
-            _take_endpoints(found, made, known)
-            found.sources += [one for one in dict.fromkeys(_sources(reading)) if one not in found.sources]
+            _take_endpoints(found, made, known, self_signed=service.self_signed)
+            found.sources += [one for one in _sources(reading, service) if one not in found.sources]
             found.findings += _findings(service, path, reading, [*reading.troubles, *made.troubles])
             found.uses += [entry for use in reading.uses for entry in _described(use, made.asked[use])]
     found.endpoints = [one for key, one in known.items() if key not in {_key(given) for given in endpoints}]
@@ -88,18 +89,20 @@ def _configs(service: Service) -> list[str]:
     return sorted(glob.glob(pattern)) or [pattern]
 
 
-def _take_endpoints(found: Found, made: Plan, known: dict[tuple[Any, ...], Endpoint]) -> None:
+def _take_endpoints(found: Found, made: Plan, known: dict[tuple[Any, ...], Endpoint], *, self_signed: bool) -> None:
     """Takes the plan's pledges over. known: all endpoints by key; those that were named by hand stay as they are."""
     held = {_key(pledge.endpoint) for pledge in found.pledges}
     for pledge in made.pledges:
-        endpoint = known.setdefault(_key(pledge.endpoint), pledge.endpoint)
+        endpoint = known.setdefault(_key(pledge.endpoint), replace(pledge.endpoint, self_signed=self_signed))
         if _key(endpoint) not in held:
             held.add(_key(endpoint))
             found.pledges.append(replace(pledge, endpoint=endpoint))
 
 
-def _sources(reading: Reading) -> list[Source]:
-    return [Source(path=pair.certificate, key=pair.key or None) for use in reading.uses for pair in use.pairs]
+def _sources(reading: Reading, service: Service) -> list[Source]:
+    pairs = dict.fromkeys(pair for use in reading.uses for pair in use.pairs)
+    expected = service.self_signed or None
+    return [Source(path=pair.certificate, key=pair.key or None, self_signed=expected) for pair in pairs]
 
 
 def _key(endpoint: Endpoint) -> tuple[Any, ...]:

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Optional
 
 from ..sources import reason_of
-from .postfix_text import Parameters, Service, Setting, main_cf, master_cf
+from .postfix_text import Parameters, Service, Setting, logical_lines, main_cf, master_cf
 from .use import ANY_IPV4, ANY_IPV6, Files, Listen, Pair, Reading, Trouble, Use, beside
 
 DEFAULT = "/etc/postfix/main.cf"
 _PORTS = {"smtp": 25, "smtps": 465, "ssmtp": 465, "urd": 465, "submissions": 465, "submission": 587}
+# Tables that are made of a text file by "postmap -F", or are one.
+_TABLES = frozenset(("hash", "btree", "lmdb", "cdb", "dbm", "sdbm", "texthash"))
 _KINDS_OF_KEY = ("", "ec", "d")
 _DEFAULTS = {
     "smtpd_tls_key_file": "$smtpd_tls_cert_file",
@@ -52,11 +55,26 @@ def read(path: str, files: Files) -> Reading:
             grouped.setdefault((tuple(pairs), starttls, where), []).extend(listens)
     for (used, starttls, where), listens in grouped.items():
         reading.uses.append(Use("postfix", where, used, tuple(dict.fromkeys(listens)), starttls=starttls))
-    by_name = settings.get("tls_server_sni_maps")
-    if by_name and by_name.value:
-        reason = "what tls_server_sni_maps names is not read, name it under endpoints with its certificate"
-        reading.troubles.append(Trouble(by_name.where, reason))
+    _by_name(reading, Parameters(settings), files, folder)
     return reading
+
+
+def _by_name(reading: Reading, parameters: Parameters, files: Files, folder: str) -> None:
+    """Adds the certificates for clients that ask for a name (tls_server_sni_maps), at every place with TLS."""
+    places = [(use.starttls, tuple(one._replace(default=False) for one in use.listens)) for use in reading.uses]
+    for table in parameters.items("tls_server_sni_maps"):
+        kind, _colon, path = table.partition(":")
+        if kind not in _TABLES:
+            reason = f"which certificates the table {table} names is not read, name them under endpoints"
+            reading.troubles.append(Trouble(parameters.where("tls_server_sni_maps"), reason))
+            continue
+        text = _text(beside(path, folder), files, reading)
+        for line in logical_lines(text or "", beside(path, folder)):
+            name, *paths = re.split(r"[\s,]+", line.value.strip(" ,"))
+            pairs = tuple(_from_chains([beside(one, folder) for one in paths], files))
+            names = (f"*{name}" if name.startswith(".") else name,)
+            for starttls, listens in places if pairs else ():
+                reading.uses.append(Use("postfix", line.where, pairs, listens, names, starttls=starttls))
 
 
 def _text(path: str, files: Files, reading: Reading) -> Optional[str]:

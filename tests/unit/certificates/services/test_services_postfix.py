@@ -100,7 +100,8 @@ def test_a_service_with_a_certificate_of_its_own() -> None:
         (None, SMTP, "main.cf", "permission denied"),
         (MAY, None, "master.cf", "permission denied"),
         (MAY, "odd inet n - y - - smtpd", "master.cf:1", "the port of odd is not known"),
-        ("tls_server_sni_maps = hash:/etc/postfix/sni", SMTP, "main.cf:1", "tls_server_sni_maps"),
+        ("tls_server_sni_maps = hash:/etc/postfix/sni", SMTP, "sni", "no such file"),
+        ("\ntls_server_sni_maps = inline:{a=b}", SMTP, "main.cf:2", "table inline:{a=b}"),
     ],
 )
 def test_what_cannot_be_told(main: str | None, master: str | None, where: str, words: str) -> None:
@@ -110,3 +111,22 @@ def test_what_cannot_be_told(main: str | None, master: str | None, where: str, w
     assert found.uses == []
     assert [trouble.where for trouble in found.troubles] == [f"/etc/postfix/{where}"]
     assert words in found.troubles[0].reason
+
+
+def test_certificates_by_name() -> None:
+    table = "# names\na.example /a.pem,\n   /a-ecdsa.pem\n.b.example /key /chain\nempty.example\n"
+    files: dict[str, str | None] = {
+        "/etc/postfix/sni": table,
+        "/a.pem": "-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n",
+        "/key": "-----BEGIN PRIVATE KEY-----\n",
+        "/chain": "-----BEGIN CERTIFICATE-----\n",
+    }
+    found = uses(f"{MAY}tables = lmdb:$config_directory\ntls_server_sni_maps = $tables/sni", SMTP + SUBMISSIONS, files)
+    assert [(use.names, use.files, use.starttls, use.where) for use in found[2:]] == [
+        (("a.example",), ("/a.pem", "/a-ecdsa.pem"), "smtp", "/etc/postfix/sni:2"),
+        (("a.example",), ("/a.pem", "/a-ecdsa.pem"), "", "/etc/postfix/sni:2"),
+        (("*.b.example",), ("/chain",), "smtp", "/etc/postfix/sni:4"),
+        (("*.b.example",), ("/chain",), "", "/etc/postfix/sni:4"),
+    ]
+    assert found[4].pairs[0].key == "/key"
+    assert not any(listen.default for use in found[2:] for listen in use.listens)

@@ -150,7 +150,7 @@ def _key_algorithm(algorithm: bytes) -> Key:
     if number == _EC:
         if at >= len(algorithm) or algorithm[at] != _OID:
             return Key("", 0, "EC, a curve of its own")
-        curve = dotted(algorithm[slice(*der.element(algorithm, at))])
+        curve = der.dotted(algorithm[slice(*der.element(algorithm, at))])
         name, bits = _CURVES.get(curve, ("", 0))
         return Key("EC", bits, f"EC {name}") if bits else Key("", 0, f"EC {curve}")
     kind, bits = _KINDS.get(number, ("", 0))
@@ -177,26 +177,11 @@ def _pss_hash(algorithm: bytes, at: int) -> str:
     if at >= end or algorithm[at] != 0xA0:
         return "SHA1"
     inner = der.element(algorithm, at)[0]
-    number = dotted(algorithm[slice(*der.element(algorithm, der.element(algorithm, inner)[0]))])
+    number = der.dotted(algorithm[slice(*der.element(algorithm, der.element(algorithm, inner)[0]))])
     return _HASHES.get(number, number)
 
 
 def _number(algorithm: bytes) -> tuple[str, int]:
     """The object identifier of an AlgorithmIdentifier, and where its parameters begin."""
     begin, end = der.element(algorithm, der.element(algorithm)[0])
-    return dotted(algorithm[begin:end]), end
-
-
-def dotted(content: bytes) -> str:
-    """An object identifier's content in the form 1.2.840 (X.690, 8.19)."""
-    arcs: list[int] = []
-    value = 0
-    for byte in content:
-        value = value << 7 | byte & 0x7F
-        if not byte & 0x80:
-            arcs.append(value)
-            value = 0
-    if not arcs:
-        return ""
-    top = min(arcs[0] // 40, 2)
-    return ".".join(str(arc) for arc in (top, arcs[0] - 40 * top, *arcs[1:]))
+    return der.dotted(algorithm[begin:end]), end

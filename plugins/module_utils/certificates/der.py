@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 _EXPLICIT_VERSION = 0xA0
-_PIECES_OF_OCTETS = 0x24
-BOOLEAN, INTEGER, BITS, OCTETS, OID, SEQUENCE, SET = 0x01, 0x02, 0x03, 0x04, 0x06, 0x30, 0x31
+PIECES_OF_OCTETS = 0x24
+BOOLEAN, INTEGER, BITS, OCTETS, NULL, OID, SEQUENCE = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x30
+# OpenSSL does not mind whether what holds several of a kind says that it is constructed.
+LISTS, SETS = (SEQUENCE, 0x10), (0x31, 0x11)
 
 
 class Outline(NamedTuple):
@@ -104,7 +106,7 @@ def _definite(data: bytes, at: int, deepest: int) -> tuple[bytes, int]:
         if here + 2 > len(data):
             raise ValueError("the data ends too early")
         here += 2
-    if tag == _PIECES_OF_OCTETS:
+    if tag == PIECES_OF_OCTETS:
         return encode(OCTETS, b"".join(piece[element(piece)[0] :] for piece in pieces)), here
     return encode(tag, b"".join(pieces)), here
 
@@ -135,3 +137,22 @@ def outline(certificate: bytes) -> Outline:
         certificate[end:issuer],
         certificate[key : element(certificate, key)[1]],
     )
+
+
+def dotted(identifier: bytes) -> str:
+    """An object identifier (its content) as text: 2.5.4.3. Raises ValueError where it is none (X.690, 8.19)."""
+    if not identifier or identifier[-1] & 0x80:
+        raise ValueError("an object identifier in it is encoded wrongly")
+    arcs: list[int] = []
+    value = 0
+    begins = True
+    for byte in identifier:
+        if begins and byte == 0x80:
+            raise ValueError("an object identifier in it is encoded wrongly")
+        value = value << 7 | byte & 0x7F
+        begins = not byte & 0x80
+        if begins:
+            arcs.append(value)
+            value = 0
+    root = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (root, arcs[0] - 40 * root, *arcs[1:])))

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from ..libraries import optional, require
-from . import algorithms, der
+from . import algorithms, der, distinguished
 
 x509 = optional("cryptography.x509")
 serialization = optional("cryptography.hazmat.primitives.serialization")
@@ -64,7 +64,8 @@ class Certificate(NamedTuple):
 
     not_before, not_after: the validity, both inclusive, in seconds since the epoch. begins, ends: the same as
     text, ISO 8601. subject, issuer: whole names (RFC 4514). serial: hexadecimal. name: the shortest thing that
-    a person knows it by. signature: the name of its algorithm. What cannot be put into words is empty.
+    a person knows it by. signature: the name of its algorithm. refused: why the library does not take it, though
+    services do; empty where it does.
     """
 
     der: bytes
@@ -78,6 +79,7 @@ class Certificate(NamedTuple):
     name: str
     key: algorithms.Key
     signature: str
+    refused: str = ""
 
 
 class Reader:
@@ -88,9 +90,16 @@ class Reader:
 
     def read(self, certificate: bytes) -> tuple[der.Outline, Certificate]:
         """The certificate's outline, and it in words. Raises Unreadable, ValueError, IndexError."""
-        loaded, not_before, not_after = _load(certificate)
+        refused = ""
+        try:
+            not_before, not_after = _load(certificate)[1:]
+        except Unreadable as error:
+            from . import structure
+
+            not_before, not_after = structure.validity(certificate)
+            refused = str(error)
         outline = der.outline(certificate)
-        subject, common = self._words(loaded, "subject", outline.subject)
+        subject, common = self._words(outline.subject)
         serial = f"{outline.serial:x}"
         return outline, Certificate(
             der=certificate,
@@ -99,19 +108,21 @@ class Reader:
             begins=not_before.isoformat()[:19] + "Z",
             ends=not_after.isoformat()[:19] + "Z",
             subject=subject,
-            issuer=self._words(loaded, "issuer", outline.issuer)[0],
+            issuer=self._words(outline.issuer)[0],
             serial=serial,
             name=common or _first_alternative(certificate) or subject or serial,
             key=_key(outline.key),
             signature=_signature(outline.signature),
+            refused=refused,
         )
 
-    def _words(self, loaded: Any, side: str, encoded: bytes) -> tuple[str, str]:
+    def _words(self, encoded: bytes) -> tuple[str, str]:
         words = self._known.get(encoded)
         if words is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            words = self._known[encoded] = _words(loaded, side)
+            name, common = distinguished.words(encoded)
+            words = self._known[encoded] = one_line(name), one_line(common)
         return words
 
 
@@ -127,16 +138,6 @@ def _signature(encoded: bytes) -> str:
         return algorithms.signature(encoded)
     except (ValueError, IndexError):
         return "one that cannot be decoded"
-
-
-def _words(loaded: Any, side: str) -> tuple[str, str]:
-    """The whole name (RFC 4514) and its common name."""
-    try:
-        name = getattr(loaded, side)
-        common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        return one_line(name.rfc4514_string()), one_line(str(common[0].value)) if common else ""
-    except Exception:  # noqa: BLE001 - names hold what their issuers liked to write
-        return "", ""
 
 
 def _first_alternative(certificate: bytes) -> str:

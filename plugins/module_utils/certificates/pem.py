@@ -17,8 +17,14 @@ _REQUESTS = frozenset((b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST"))
 
 # A block never reaches over the next line of five hyphens, so that a block that was cut off does not swallow
 # the next one. Single hyphens occur in the headers of encrypted keys.
-_BLOCK = re.compile(rb"^-----BEGIN ([A-Z0-9# ]+)-----([^-]*(?:-(?!----)[^-]*)*)-----END \1-----", re.MULTILINE)
+# Both of its lines stand alone, or servers do not see it.
+_BLOCK = re.compile(
+    rb"^-----BEGIN ([A-Z0-9# ]+)-----[ \t\r]*\n([^-]*(?:-(?!----)[^-]*)*)(?<=\n)-----END \1-----[ \t\r]*$",
+    re.MULTILINE,
+)
 _BEGIN = re.compile(rb"^-----BEGIN (?:(?:X509 |TRUSTED )?CERTIFICATE|PKCS7|PKCS #7 SIGNED DATA|CMS)-----", re.MULTILINE)
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n"
+_NOTES = frozenset((0x30, 0xA0, 0x0C, 0x04, 0xA1))
 MARK = b"-----BEGIN "
 
 
@@ -49,7 +55,7 @@ def contents(data: bytes) -> Contents:
         if label in CERTIFICATES:
             begun += 1
             try:
-                found.certificates.append(der.first(binascii.a2b_base64(body)))
+                found.certificates.append(_certificate(body))
             except ValueError as error:
                 found.problems.append(f"certificate {begun} cannot be decoded ({error})")
         elif label.endswith(b"PRIVATE KEY"):
@@ -61,8 +67,25 @@ def contents(data: bytes) -> Contents:
     if data.count(MARK) != blocks:
         cut_off = len(_BEGIN.findall(data)) - begun
         if cut_off > 0:
-            found.problems.append(f"{cut_off} certificate(s) have no end line, so the file was cut off")
+            found.problems.append(
+                f"{cut_off} certificate(s) have no begin and end line of their own, so the file was cut off or damaged"
+            )
     return found
+
+
+def _certificate(body: bytes) -> bytes:
+    """The certificate of a block in DER. Raises ValueError where servers would not load it."""
+    if body.translate(None, _BASE64):
+        raise ValueError("it holds characters that are not of Base64")
+    data = binascii.a2b_base64(body)
+    end = der.element(data)[1]
+    if end == len(data):
+        return data
+    # OpenSSL's own notes may follow: whom to trust with what, and a name for it.
+    notes = der.parts(data, end)[0]
+    if notes.tag != der.SEQUENCE or not {part.tag for part in der.parts(data, notes.begin, notes.end)} <= _NOTES:
+        raise ValueError("more stands behind it")
+    return data[:end]
 
 
 def _other(found: Contents, label: bytes, body: bytes) -> None:

@@ -108,6 +108,8 @@ class Judge:
             "signature": certificate.signature,
             "places": self._gathered.shown_places(identity),
         }
+        if certificate.refused:
+            evidence["refused"] = f"read without the cryptography library, which says: {certificate.refused}"
         issuers = self._gathered.chains.get(identity)
         if issuers:
             evidence["chain_not_after"] = self._gathered.chain_end(issuers).ends

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.careops.maintenance.plugins.module_utils.certificates import algorithms
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates import algorithms, der
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.algorithms import Key
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.strength import (
     Minimum,
@@ -71,11 +71,16 @@ def test_signatures(name: str, status: str | None) -> None:
         ("2b6570", "1.3.101.112"),
         ("8837", "2.999"),
         ("00", "0.0"),
-        ("", ""),
     ],
 )
 def test_object_identifiers(content: str, number: str) -> None:
-    assert algorithms.dotted(bytes.fromhex(content)) == number
+    assert der.dotted(bytes.fromhex(content)) == number
+
+
+@pytest.mark.parametrize("content", ["", "2b80", "8088", "2a8001"])
+def test_what_is_no_object_identifier(content: str) -> None:
+    with pytest.raises(ValueError, match="encoded wrongly"):
+        der.dotted(bytes.fromhex(content))
 
 
 @pytest.mark.parametrize("look", [algorithms.key, algorithms.signature])

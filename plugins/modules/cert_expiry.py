@@ -12,6 +12,7 @@ description:
   - Finds certificates in files, folders, patterns and at TLS endpoints, thousands of them in one task and in parallel.
   - Tells which of them expire soon, measured by the lifetime they were issued with, which are not valid yet,
     which have a private key that does not belong to them, and which do not cover the names they are for.
+  - Tells which endpoints accept TLS versions and cipher suites that policy does not.
   - Reads PEM, DER, PKCS#7, PKCS#12, JKS and JCEKS, told apart by what is in the file, whatever its name.
   - Every certificate of a file counts, in whatever order they stand, and whatever stands between them.
     Copies of one certificate are one finding, which lists every place it was found at.
@@ -255,6 +256,8 @@ requirements:
   - cryptography >= 3.3
 notes:
   - On Python 3.9, the issuers that endpoints present are seen only where the program C(openssl) is installed.
+  - A MySQL server shuts a host out whose connections were broken off too often (C(max_connect_errors)), unless they
+    come from 127.0.0.1. So O(tls_minimum) and O(tls_ciphers) are checked from there alone, and V(unknown) elsewhere.
 """
 
 EXAMPLES = r"""

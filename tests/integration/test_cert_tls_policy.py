@@ -117,6 +117,8 @@ def test_an_endpoint_has_a_policy_of_its_own(sites: dict[str, int]) -> None:
     assert verdicts(result, "tls.ciphers") == ["ok", "ok"]
     result = look(at(sites["everything"]), at(sites["healthy"], tls_minimum="TLSv1.2"))
     assert verdicts(result, "tls.version") == ["ok"]
+    twice = look(at(sites["healthy"]), at(sites["newest"]), at(sites["healthy"]), tls_minimum="TLSv1.3")
+    assert verdicts(twice, "tls.version") == ["critical", "ok"]
 
 
 # What cannot be told is unknown

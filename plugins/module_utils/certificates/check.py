@@ -147,10 +147,13 @@ def _tls_wishes(policy: Policy) -> list[tuple[Endpoint, Wish]]:
         return []
     from .tls.policy import wish_of  # plain files and endpoints need nothing of it
 
-    wishes = [(one, wish_of(one, minimum=policy.tls_minimum, ciphers=policy.tls_ciphers)) for one in policy.endpoints]
-    for _endpoint, wish in wishes:
+    wishes = {}
+    for one in policy.endpoints:
+        wish = wish_of(one, minimum=policy.tls_minimum, ciphers=policy.tls_ciphers)
         wish.check()
-    return [(one, wish) for one, wish in wishes if wish.minimum or wish.ciphers]
+        if wish.minimum or wish.ciphers:
+            wishes[one.label, wish] = (one, wish)  # once, where it is named and a service's as well
+    return list(wishes.values())
 
 
 def _stores(policy: Policy) -> dict[int, str]:

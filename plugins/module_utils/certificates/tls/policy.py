@@ -69,7 +69,7 @@ def wish_of(endpoint: Endpoint, *, minimum: str, ciphers: Sequence[str]) -> Wish
     """What the endpoint says itself, else what the policy says for all."""
     return Wish(
         minimum=minimum if endpoint.tls_minimum is None else endpoint.tls_minimum,
-        ciphers=ciphers if endpoint.tls_ciphers is None else endpoint.tls_ciphers,
+        ciphers=tuple(ciphers if endpoint.tls_ciphers is None else endpoint.tls_ciphers),
     )
 
 

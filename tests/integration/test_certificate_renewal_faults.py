@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.careops.maintenance.plugins.module_utils.renewal.journal import is_locked
 from tests.lab import acme
 from tests.lab.acme import World
 from tests.lab.certificates import make
@@ -231,26 +232,16 @@ def test_killed_while_the_client_orders(ward: Ward) -> None:
         wait_for(started.exists, seconds=60)
         busy = ward.renew(mode="auto")
         assert busy["failed"] is True and "wait for its end" in busy["msg"]
+        assert findings_of(ward.renew(mode="check"), "renewal.leftover") == []
         started.unlink()
     finally:
         started.unlink(missing_ok=True)
         ward.world.front.when_issued = None
     killed(ward, process)
     assert ward.is_as_before()
-    wait_for(lambda: not _locked(ward), seconds=60)
+    wait_for(lambda: not is_locked(str(ward.folder / "state")), seconds=60)
     finished_by_the_next_run(ward)
     assert ward.world.on_disk(NAME) != ward.before
-
-
-def _locked(ward: Ward) -> bool:
-    import fcntl
-
-    with (ward.folder / "state" / "lock").open() as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def test_links_that_were_switched_by_half_are_put_right(ward: Ward) -> None:

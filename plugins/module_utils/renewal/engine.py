@@ -14,7 +14,7 @@ from ..findings import Action, Finding
 from . import ari, pair, plan, report
 from .acting import Acting, Host, good, words
 from .due import due
-from .journal import Journal
+from .journal import Journal, is_locked
 from .policy import Policy, Wanted
 from .serving import NotServing, Serving
 from .store import Store
@@ -67,10 +67,10 @@ class Renewal:
         begun = self._journal.unfinished()
         if begun is None:
             return
-        if self._policy.looks_only:
-            self.findings.append(report.leftover(self._wanted.name, phase=str(begun.get("phase")), done_now=""))
-        else:
+        if not self._policy.looks_only:
             self._acting.finish(begun)
+        elif not is_locked(self._policy.state_dir):  # else it is not left over, but going on
+            self.findings.append(report.leftover(self._wanted.name, phase=str(begun.get("phase")), done_now=""))
 
     def _renew(self, present: pair.Pair) -> None:
         seen = self._see(present)

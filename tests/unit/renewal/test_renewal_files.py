@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal import backup
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.certbot import CertbotFiles, staged_conf
-from ansible_collections.careops.maintenance.plugins.module_utils.renewal.journal import Journal, locked
+from ansible_collections.careops.maintenance.plugins.module_utils.renewal.journal import Journal, is_locked, locked
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.lineage import KINDS, Lineage
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.policy import Certbot, Wanted
 from tests.lab.certificates import NOW, Made, make
@@ -214,5 +214,6 @@ def test_notes_are_kept_until_they_are_over(tmp_path: Path) -> None:
 def test_two_renewals_do_not_work_at_a_time(tmp_path: Path) -> None:
     with locked(str(tmp_path)), pytest.raises(MaintenanceError, match="wait for its end"), locked(str(tmp_path)):
         pass
+    assert not is_locked(str(tmp_path)) and not is_locked(str(tmp_path / "nowhere"))
     with locked(str(tmp_path)):
-        pass
+        assert is_locked(str(tmp_path))

@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ansible_collections.careops.maintenance.plugins.module_utils.certificates.endpoints import Endpoint
-from ansible_collections.careops.maintenance.plugins.module_utils.certificates.services import served as serving
-from tests.lab import certificates, services
-from tests.lab.certificates import NOW_TEXT, Made, authority, listening, tls_server
+from tests.lab import services
+from tests.lab.certificates import NOW_TEXT, Made, listening, tls_server
 from tests.lab.health import wait_for
-from tests.lab.modules import findings_of, run_module
+from tests.lab.modules import ROOT, findings_of, run_module
 from tests.lab.postgres import free_port
-from tests.lab.services import Service
+from tests.lab.services import Service, becomes_served, look, make, statuses
 
 SERVED, SERVICE, NAMES, KEY = (f"certificate.{name}" for name in ("served", "service", "names", "key_match"))
-
-# What services serve is not to be self-signed.
-AUTHORITY = authority()
-
-
-def make(name: str = "clinic.example", **how: Any) -> Made:
-    return certificates.make(name, issuer=AUTHORITY, **how)
-
-
-def look(service: Service, **options: Any) -> dict[str, Any]:
-    wanted = {"kind": service.kind, "config": str(service.config)}
-    return run_module("cert_expiry", {"services": [wanted], "now": NOW_TEXT, **options})
-
-
-def statuses(result: dict[str, Any], check: str = SERVED) -> dict[str, str]:
-    return {finding["subject"]: finding["status"] for finding in findings_of(result, check)}
-
-
-def becomes_served(port: int, made: Made, name: str | None = None, starttls: str | None = None) -> None:
-    """Waits until a reload has come through."""
-    endpoint = Endpoint("127.0.0.1", port, name, starttls=starttls)
-    wait_for(lambda: serving.serves(endpoint, made.fingerprint, timeout=5)[0])
-
 
 # nginx
 
@@ -197,129 +174,29 @@ def test_a_server_with_certificates_for_two_kinds_of_keys() -> None:
             assert [one["file"] for one in stale["evidence"]["on_disk"]] == [f"{folder}/rsa.pem"]
 
 
-@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
-def test_a_server_behind_a_proxy(kind: str) -> None:
-    with services.folder_for(kind) as folder, contextlib.ExitStack() as stack:
-        port = free_port()
-        services.install(folder / "a.pem", make("a.example"))
-        if kind == "nginx":
-            server = f"listen 127.0.0.1:{port} ssl proxy_protocol; server_name a.example;"
-            pair = "ssl_certificate a.pem; ssl_certificate_key a.pem;"
-            service = stack.enter_context(
-                services.nginx(folder, f"http {{ access_log off; server {{ {server} {pair} }} }}", port)
-            )
-        else:
-            bind = f"    bind 127.0.0.1:{port} accept-proxy ssl crt a.pem\n"
-            service = stack.enter_context(services.haproxy(folder, bind, port))
-        assert statuses(look(service)) == {f"127.0.0.1:{port} (a.example)": "ok"}
-        services.install(folder / "a.pem", make("a.example", days=80))
-        assert statuses(look(service)) == {f"127.0.0.1:{port} (a.example)": "critical"}
-        by_hand = {"host": "127.0.0.1", "port": port, "server_name": "a.example", "certificate": f"{folder}/a.pem"}
-        options = {"endpoints": [{**by_hand, "proxy_protocol": True}], "now": NOW_TEXT}
-        assert statuses(run_module("cert_expiry", options)) == {f"127.0.0.1:{port} (a.example)": "critical"}
+# The role
 
 
-# The other services
-
-
-@contextlib.contextmanager
-def apache(folder: Path, first: Made) -> Iterator[Service]:
-    port = free_port()
-    services.install(folder / "server.pem", first, key=folder / "server.key")
-    services.install(folder / "other.pem", make("other.example"))
-    host = f"<VirtualHost *:{port}>\n  SSLEngine on\n  ServerName"
-    sites = {
-        "a-other": f"Listen 127.0.0.1:{port}\n{host} other.example\nSSLCertificateFile other.pem\n</VirtualHost>",
-        "b-clinic": f"<IfModule ssl_module>\n{host} x.example\n  ServerAlias clinic.example *.clinic.example\n"
-        '  SSLCertificateFile "${certificates}/server.pem"\n  SSLCertificateKeyFile server.key\n'
-        "</VirtualHost>\n</IfModule>\n<IfModule mod_gnutls.c>\nnonsense\n</IfModule>",
+def test_the_role_hands_services_over(web: Web, tmp_path: Path) -> None:
+    web.replace("api")
+    role = {"hosts": "localhost", "gather_facts": False, "roles": ["careops.maintenance.certificates"]}
+    (tmp_path / "play.yml").write_text(json.dumps([role]))
+    variables = {
+        "ansible_python_interpreter": sys.executable,
+        "certificates_become": False,
+        "certificates_now": NOW_TEXT,
+        "certificates_services": [{"kind": "nginx", "config": str(web.service.config)}],
     }
-    with services.apache(folder, sites, port) as service:
-        yield service
-
-
-@contextlib.contextmanager
-def haproxy(folder: Path, first: Made) -> Iterator[Service]:
-    ports = (free_port(), free_port())
-    (folder / "many").mkdir()
-    services.install(folder / "many" / "server.pem", first)
-    services.install(folder / "many" / "another.pem", make("another.example"))
-    services.install(folder / "first.pem", make("first.example"))
-    (folder / "list").write_text("first.pem !*\nmany/server.pem [alpn http/1.1] portal.example *.clinic.example\n")
-    binds = (
-        f"    bind 127.0.0.1:{ports[0]} ssl crt first.pem crt '{folder}/many' # both\n"
-        f'    bind "127.0.0.1:{ports[1]}" ssl crt-list {folder}/list\n'
+    done = subprocess.run(
+        [*("ansible-playbook", "-i", "localhost,", "-c", "local", "-v", "-e", json.dumps(variables)), "play.yml"],
+        cwd=tmp_path,
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections")},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    with services.haproxy(folder, binds, *ports) as service:
-        yield service
-
-
-@contextlib.contextmanager
-def postgresql(folder: Path, first: Made) -> Iterator[Service]:
-    services.install(folder / "server.pem", first, key=folder / "server.key", account="postgres")
-    with services.postgresql(folder) as service:
-        yield service
-
-
-@contextlib.contextmanager
-def postfix(folder: Path, first: Made) -> Iterator[Service]:
-    services.install(folder / "server.pem", first, key=folder / "server.key")
-    services.install(folder / "named.pem", make("named.example"))
-    (folder / "names").write_text(f"named.example {folder}/named.pem\n")
-    with services.postfix(folder) as service:
-        yield service
-
-
-# Service, file that is replaced, its endpoints, those of other files, and how to see that a reload came through.
-CASES = [
-    (apache, "server.pem", ["{0} (clinic.example)"], ["{0} (other.example)"], {"name": "clinic.example"}),
-    (
-        haproxy,
-        "many/server.pem",
-        ["{0} (clinic.example)", "{1} (careops-check.clinic.example)"],
-        ["{0} (another.example)", "{0} (first.example)", "{1}"],
-        {"name": "clinic.example"},
-    ),
-    (postgresql, "server.pem", ["{0} (postgres)"], [], {"starttls": "postgres"}),
-    (
-        postfix,
-        "server.pem",
-        ["{0} (smtp)", "{1}"],
-        ["{0} (smtp, named.example)", "{1} (named.example)"],
-        {"starttls": "smtp"},
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("start", "file", "own", "others", "how"), CASES, ids=["apache", "haproxy", "postgresql", "postfix"]
-)
-def test_a_service(start: Any, file: str, own: list[str], others: list[str], how: dict[str, str]) -> None:
-    names = ["clinic.example", "*.clinic.example"]
-    old, new = make(names=names), make(names=names, days=80)
-    with services.folder_for(start.__name__) as folder, start(folder, old) as service:
-        addresses = [f"127.0.0.1:{port}" for port in service.ports]
-        mine = {label.format(*addresses) for label in own}
-        every = mine | {label.format(*addresses) for label in others}
-        result = look(service)
-        assert result["summary"]["worst"] == "ok", result["findings"]
-        assert statuses(result) == dict.fromkeys(every, "ok")
-        assert {one["service"] for one in result["details"]["uses"]} == {service.kind}
-
-        path = folder / file
-        split = path.with_suffix(".key").exists()
-        account = "postgres" if service.kind == "postgresql" else "root"
-        services.install(path, new, key=path.with_suffix(".key") if split else None, account=account)
-        result = look(service)
-        assert statuses(result) == {label: "critical" if label in mine else "ok" for label in every}
-        stale = findings_of(result, SERVED, status="critical")[0]
-        assert stale["message"].startswith(f"{service.kind} still serves the certificate")
-        assert stale["evidence"]["served"]["fingerprint"] == old.fingerprint
-        assert [one["fingerprint"] for one in stale["evidence"]["on_disk"]] == [new.fingerprint]
-
-        service.reload()
-        becomes_served(service.ports[0], new, **how)
-        assert look(service)["summary"]["worst"] == "ok"
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("nginx still serves the certificate") == 1, done.stdout
 
 
 # Endpoints that are named by hand

@@ -10,9 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.lab import postgres
-from tests.lab.certificates import Made
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates.endpoints import Endpoint
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates.services import served as serving
+from tests.lab import certificates, postgres
+from tests.lab.certificates import NOW_TEXT, Made
+from tests.lab.health import wait_for
+from tests.lab.modules import findings_of, run_module
 from tests.lab.postgres import free_port
 from tests.lab.starttls import running
 
@@ -135,10 +140,10 @@ def haproxy(folder: Path, binds: str, *ports: int) -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def postgresql(folder: Path) -> Iterator[Service]:
+def postgresql(folder: Path, more: dict[str, str] | None = None) -> Iterator[Service]:
     """A PostgreSQL with ``server.pem`` and ``server.key`` of the folder, which its account must own."""
     settings = {"ssl": "on", "ssl_cert_file": f"{folder}/server.pem", "ssl_key_file": f"{folder}/server.key"}
-    with postgres.server(settings=settings) as server:
+    with postgres.server(settings={**settings, **(more or {})}) as server:
         config = server.folder / "data" / "postgresql.conf"
         yield Service("postgresql", folder, config, (server.port,), lambda: server.control("reload"))
 
@@ -194,3 +199,29 @@ def _run(*argv: object) -> None:
     """Runs a program that must say that it did its work."""
     done = subprocess.run([str(part) for part in argv], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# What services serve is not to be self-signed.
+AUTHORITY = certificates.authority()
+
+
+def make(name: str = "clinic.example", **how: Any) -> Made:
+    """A certificate that the authority of these services issued."""
+    return certificates.make(name, issuer=AUTHORITY, **how)
+
+
+def look(service: Service, **options: Any) -> dict[str, Any]:
+    """What cert_expiry makes of the service."""
+    wanted = {"kind": service.kind, "config": str(service.config)}
+    return run_module("cert_expiry", {"services": [wanted], "now": NOW_TEXT, **options})
+
+
+def statuses(result: dict[str, Any], check: str = "certificate.served") -> dict[str, str]:
+    """The statuses of one check by subject."""
+    return {finding["subject"]: finding["status"] for finding in findings_of(result, check)}
+
+
+def becomes_served(port: int, made: Made, name: str | None = None, starttls: str | None = None) -> None:
+    """Waits until a reload has come through."""
+    endpoint = Endpoint("127.0.0.1", port, name, starttls=starttls)
+    wait_for(lambda: serving.serves(endpoint, made.fingerprint, timeout=5)[0])

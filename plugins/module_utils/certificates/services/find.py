@@ -126,7 +126,8 @@ def _findings(service: Service, path: str, reading: Reading, troubles: Sequence[
     files = {file for use in reading.uses for file in use.files}
     message = f"{service.kind} serves no TLS, by its configuration {one_line(path)}."
     if files:
-        message = f"{service.kind} uses {len(files):,} certificate files, by its configuration {one_line(path)}."
+        count = f"{len(files):,} certificate file{'' if len(files) == 1 else 's'}"
+        message = f"{service.kind} uses {count}, by its configuration {one_line(path)}."
     return [
         Finding(
             check=SERVICE,

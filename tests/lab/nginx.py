@@ -17,6 +17,7 @@ from tests.lab.health import wait_for
 from tests.lab.postgres import free_port
 
 ADDRESS = "127.0.0.1"
+SETTLED = 3.5  # seconds; a reload tries for 2.5 to have its ports
 
 _MAIN = """
 user root;
@@ -161,12 +162,24 @@ class Nginx:
         port = self.blocker.getsockname()[1]
         (self.folder / "sites" / "zz-broken.conf").write_text(f"server {{ listen {ADDRESS}:{port}; }}\n")
 
-    def mend(self) -> None:
-        """Undoes all that was broken."""
-        (self.folder / "sites" / "zz-broken.conf").unlink(missing_ok=True)
+    def unblock_reload(self) -> None:
+        """Lets it have the port; a reload that is still trying gets through."""
         if self.blocker is not None:
             self.blocker.close()
             self.blocker = None
+
+    def settle(self) -> None:
+        """Waits until the reloads that were asked for are over, asking for none: the workers stay the same."""
+        workers, since = self._workers(), time.monotonic()
+        while time.monotonic() - since < SETTLED:
+            time.sleep(0.05)
+            if self._workers() != workers:
+                workers, since = self._workers(), time.monotonic()
+
+    def mend(self) -> None:
+        """Undoes all that was broken."""
+        (self.folder / "sites" / "zz-broken.conf").unlink(missing_ok=True)
+        self.unblock_reload()
         self._with_challenges()
         self.reload()
 

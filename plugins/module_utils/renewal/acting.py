@@ -212,13 +212,26 @@ class Acting:
         told = f"the one before it, valid until {present.leaf.ends}, is back"
         try:
             stale = self._serving.now().others_than(present.fingerprint)
-            if stale:
-                self._serving.test()
-                self._serving.reload()
+            self._read_again(needed=bool(stale) or not answering)
             self._serving.prove(present.fingerprint, at=answering)
         except NotServing as trouble:
             return f"{told} on disk, but it is not proven served: {trouble}"
+        if not answering:
+            return f"{told} on disk; no endpoint tells what {services_of(self._wanted)} has"
         return f"{told} and was served all the time" if not stale else f"{told} and served"
+
+    def _read_again(self, *, needed: bool) -> None:
+        """Has the services read what was put back.
+
+        Also where it is what they serve: a reload that they were told before may still come about, with what they
+        read then. needed: whether it matters where they cannot. Raises NotServing.
+        """
+        try:
+            self._serving.test()
+            self._serving.reload()
+        except NotServing:
+            if needed:
+                raise
 
     def finish(self, begun: Mapping[str, Any]) -> None:
         """Goes on with what an interrupted run was doing where that is possible, else goes back."""

@@ -228,6 +228,13 @@ def test_an_endpoint_that_is_named_by_hand_and_found_is_asked_once(web: Web) -> 
     assert statuses(result)[web.label("api.clinic.example")] == "ok"
 
 
+def test_a_file_that_is_left_out_is_held_against_what_is_served_all_the_same(web: Web) -> None:
+    result = look(web.service, exclude=["*/api.pem"])
+    assert result["summary"]["worst"] == "ok"
+    assert result["details"]["files"] == 2
+    assert len(statuses(result)) == 3
+
+
 def test_a_service_without_tls_is_in_order(tmp_path: Path) -> None:
     config = tmp_path / "nginx.conf"
     config.write_text("http { server { listen 80; } }")

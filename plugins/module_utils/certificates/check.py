@@ -169,7 +169,7 @@ def _with_services(policy: Policy) -> tuple[Policy, Optional[Found]]:
         return policy, None
     from .services.find import find
 
-    found = find(policy.services, policy.endpoints)
+    found = find(policy.services, policy.endpoints, exclude=policy.exclude)
     more = replace(policy, sources=[*policy.sources, *found.sources], endpoints=[*policy.endpoints, *found.endpoints])
     return more, found
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from .plan import Plan, Pledge, plan
 from .use import Disk, Files, Reading, Trouble, Use
 
 SERVICE = "certificate.service"
+_MOST_REASONS = 3
 _READERS = {"apache": apache, "haproxy": haproxy, "nginx": nginx, "postfix": postfix, "postgresql": postgresql}
 
 
@@ -67,8 +69,17 @@ class Found:
         ]
 
 
-def find(services: Sequence[Service], endpoints: Sequence[Endpoint], files: Optional[Files] = None) -> Found:
-    """What these services use, and what the endpoints, which are asked anyway, are to serve."""
+def find(
+    services: Sequence[Service],
+    endpoints: Sequence[Endpoint] = (),
+    *,
+    exclude: Sequence[str] = (),
+    files: Optional[Files] = None,
+) -> Found:
+    """What these services use, and what the endpoints, which are asked anyway, are to serve.
+
+    exclude: shell patterns of certificate files that are not to be looked at by themselves.
+    """
     found = Found(pledges=[Pledge(one, (one.certificate,)) for one in endpoints if one.certificate])
     known = {_key(one): one for one in endpoints}
     files, leaves = files or Disk(), Leaves()
@@ -77,7 +88,7 @@ def find(services: Sequence[Service], endpoints: Sequence[Endpoint], files: Opti
             reading = _READERS[service.kind].read(path, files)
             made = plan(reading.uses, address=service.address, leaves=leaves)
             _take_endpoints(found, made, known, self_signed=service.self_signed)
-            found.sources += [one for one in _sources(reading, service) if one not in found.sources]
+            found.sources += [one for one in _sources(reading, service, exclude) if one not in found.sources]
             found.findings += _findings(service, path, reading, [*reading.troubles, *made.troubles])
             found.uses += [entry for use in reading.uses for entry in _described(use, made.asked[use])]
     found.endpoints = [one for key, one in known.items() if key not in {_key(given) for given in endpoints}]
@@ -99,8 +110,12 @@ def _take_endpoints(found: Found, made: Plan, known: dict[tuple[Any, ...], Endpo
             found.pledges.append(replace(pledge, endpoint=endpoint))
 
 
-def _sources(reading: Reading, service: Service) -> list[Source]:
-    pairs = dict.fromkeys(pair for use in reading.uses for pair in use.pairs)
+def _sources(reading: Reading, service: Service, exclude: Sequence[str]) -> list[Source]:
+    pairs = [
+        pair
+        for pair in dict.fromkeys(pair for use in reading.uses for pair in use.pairs)
+        if not any(fnmatch.fnmatch(pair.certificate, pattern) for pattern in exclude)
+    ]
     expected = service.self_signed or None
     return [Source(path=pair.certificate, key=pair.key or None, self_signed=expected) for pair in pairs]
 
@@ -111,17 +126,20 @@ def _key(endpoint: Endpoint) -> tuple[Any, ...]:
 
 
 def _findings(service: Service, path: str, reading: Reading, troubles: Sequence[Trouble]) -> list[Finding]:
-    """One for each thing that could not be found out; one for the whole service where there is none."""
-    if troubles:
+    """One for each place where something could not be found out; one for the whole service where there is none."""
+    reasons: dict[str, list[str]] = {}
+    for trouble in dict.fromkeys(troubles):
+        reasons.setdefault(trouble.where, []).append(trouble.reason)
+    if reasons:
         return [
             Finding(
                 check=SERVICE,
-                subject=printable(f"{service.kind} {trouble.where}"),
+                subject=printable(f"{service.kind} {where}"),
                 status="unknown",
-                message=f"Which certificates {service.kind} uses is not wholly known: at {one_line(trouble.where)}, "
-                f"{one_line(trouble.reason)}.",
+                message=f"Which certificates {service.kind} uses is not wholly known: at {one_line(where)}, "
+                f"{' and '.join(one_line(reason) for reason in these[:_MOST_REASONS])}.",
             )
-            for trouble in dict.fromkeys(troubles)
+            for where, these in reasons.items()
         ]
     files = {file for use in reading.uses for file in use.files}
     message = f"{service.kind} serves no TLS, by its configuration {one_line(path)}."

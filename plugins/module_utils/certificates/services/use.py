@@ -102,6 +102,8 @@ class Disk:
 
     def read(self, path: str) -> str:
         """The whole text; bytes that are no UTF-8 survive in paths. Raises OSError."""
+        if "\0" in path:
+            raise OSError(0, "it is no path that can exist")
         if not os.path.isfile(path) and os.path.exists(path):
             raise OSError(0, "it is no regular file")
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
@@ -111,7 +113,7 @@ class Disk:
         return text
 
     def glob(self, pattern: str) -> list[str]:
-        return sorted(glob.glob(pattern))
+        return [] if "\0" in pattern else sorted(glob.glob(pattern))
 
     def isdir(self, path: str) -> bool:
         return os.path.isdir(path)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Optional
+
+from ansible.module_utils.urls import ConnectionError as NoConnection
+from ansible.module_utils.urls import open_url
 
 from ..certificates import library
 from ..clock import parse_moment, to_text
@@ -114,13 +115,14 @@ def fetcher(*, acme_ca: str, timeout: float = 10.0) -> Fetch:
         if not address.startswith("https://"):
             return None
         try:
-            context = ssl.create_default_context(cafile=acme_ca or None)
-            request = urllib.request.Request(address, headers={"User-Agent": "careops-renewal"})  # noqa: S310 - https
-            with urllib.request.urlopen(request, timeout=timeout, context=context) as answer:  # noqa: S310 - https
+            answer = open_url(
+                address, timeout=timeout, ca_path=acme_ca or None, http_agent="careops-renewal", follow_redirects="safe"
+            )
+            with answer:
                 waited = str(answer.headers.get("Retry-After", ""))
                 content = json.loads(answer.read(_LONGEST))
-                return Reply(content, float(waited) if waited.isdigit() else 0.0)
-        except (OSError, ValueError):
+            return Reply(content, float(waited) if waited.isdigit() else 0.0)
+        except (OSError, ValueError, NoConnection):
             return None
 
     return fetch

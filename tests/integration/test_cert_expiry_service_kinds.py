@@ -144,6 +144,32 @@ def test_a_service(start: Any, file: str, own: list[str], others: list[str], how
         assert look(service)["summary"]["worst"] == "ok"
 
 
+def test_stream_and_mail_of_nginx() -> None:
+    with services.folder_for("nginx") as folder:
+        ports = {name: free_port() for name in ("stream", "smtp", "imap", "imaps", "pop3")}
+        for name in ("stream", "mail"):
+            services.install(folder / f"{name}.pem", make(f"{name}.example"))
+        text = """
+            stream { server { listen 127.0.0.1:%(stream)d ssl; ssl_certificate stream.pem;
+                ssl_certificate_key stream.pem; return ok; } }
+            mail { server_name mail.example; auth_http 127.0.0.1:1; ssl_certificate mail.pem;
+                ssl_certificate_key mail.pem; starttls on;
+                server { listen 127.0.0.1:%(smtp)d; protocol smtp; smtp_auth none; xclient off; }
+                server { listen 127.0.0.1:%(imap)d; protocol imap; }
+                server { listen 127.0.0.1:%(pop3)d; protocol pop3; starttls only; }
+                server { listen 127.0.0.1:%(imaps)d ssl; protocol imap; } }"""
+        modules = "".join(
+            f"load_module {services.NGINX_MODULES}/ngx_{name}_module.so;\n" for name in ("stream", "mail")
+        )
+        with services.nginx(folder, text % ports, ports["imaps"], before=modules) as service:
+            asked = {f"127.0.0.1:{ports[name]} ({name})" for name in ("smtp", "imap", "pop3")}
+            asked |= {f"127.0.0.1:{ports[name]}" for name in ("stream", "imaps")}
+            assert statuses(look(service)) == dict.fromkeys(asked, "ok")
+            services.install(folder / "mail.pem", make("mail.example", days=80))
+            stale = findings_of(look(service), SERVED, status="critical")
+            assert {one["subject"] for one in stale} == asked - {f"127.0.0.1:{ports['stream']}"}
+
+
 @contextlib.contextmanager
 def nginx_with(folder: Path, path: str, port: int) -> Iterator[Service]:
     listen = f"listen 127.0.0.1:{port} ssl; location ~ '^/{{1,2}}$' {{ return 204; }}"

@@ -59,6 +59,7 @@ def folder_for(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+NGINX_MODULES = "/usr/lib/nginx/modules"
 NGINX = """\
 user root;
 worker_processes 1;
@@ -70,10 +71,10 @@ events {{ worker_connections 64; }}
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, text: str, *ports: int) -> Iterator[Service]:
-    """An nginx with this configuration, ``http`` and its like written out."""
+def nginx(folder: Path, text: str, *ports: int, before: str = "") -> Iterator[Service]:
+    """An nginx with this configuration, ``http`` and its like written out. before: what must be said first."""
     config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder) + text)
+    config.write_text(before + NGINX.format(folder=folder) + text)
     argv = ["nginx", "-p", folder, "-c", config, "-e", folder / "error.log"]
     with running(argv, ports[0], log=folder / "log"):
         yield Service("nginx", folder, config, ports, lambda: _run(*argv, "-s", "reload"))

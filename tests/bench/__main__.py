@@ -6,7 +6,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-from tests.bench.harness import machine
+from tests.bench.harness import Table, goals, machine
 
 HERE = Path(__file__).resolve().parent
 
@@ -20,10 +20,13 @@ def main() -> None:
     if unknown := sorted(set(chosen.subjects) - set(names)):
         parser.error(f"no such bench: {', '.join(unknown)} (there are {', '.join(names)})")
     print(f"Machine: {machine()}\n", flush=True)
+    made: list[Table] = []
     for name in chosen.subjects or names:
         module = importlib.import_module(f"tests.bench.bench_{name}")
         for table in module.tables(quick=chosen.quick):
             print(table.markdown(), flush=True)
+            made.append(table)
+    print(goals(made), flush=True)
 
 
 if __name__ == "__main__":

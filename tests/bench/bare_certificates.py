@@ -27,6 +27,7 @@ def finding(path: str, certificate: x509.Certificate, issuers: list[x509.Certifi
     subject = certificate.subject
     name = str(subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
     ends = certificate.not_valid_after_utc
+    key: Any = certificate.public_key()
     days = round((ends.timestamp() - NOW) / 86400, 2)
     evidence = {
         "fingerprint": certificate.fingerprint(hashes.SHA256()).hex(),
@@ -35,6 +36,9 @@ def finding(path: str, certificate: x509.Certificate, issuers: list[x509.Certifi
         "serial": f"{certificate.serial_number:x}",
         "not_before": certificate.not_valid_before_utc.isoformat(),
         "not_after": ends.isoformat(),
+        "key": type(key).__name__,
+        "key_bits": key.key_size,
+        "signature": certificate.signature_algorithm_oid._name,
         "places": [path],
     }
     if issuers:

@@ -144,6 +144,18 @@ def compare(
     )
 
 
+def goals(tables: Sequence[Table]) -> str:
+    """One table of everything that has a goal."""
+    lines = ["### Goals", "", "| | | ratio | goal | |", "|---|---|--:|--:|---|"]
+    for table in tables:
+        lines += [
+            f"| {table.title} | {name} | {table.ratio(name):.3g} | {goal:g} "
+            f"| {'missed' if name in table.missed() else 'met'} |"
+            for name, goal in table.goals.items()
+        ]
+    return "\n".join(lines) if len(lines) > 4 else ""
+
+
 def _time(contender: Contender) -> float:
     started = time.perf_counter()
     own = contender()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from tests.lab.certificates import NOW_TEXT, Made, authority, make
 from tests.lab.keystores import PASSWORD, keystore, openssl, pkcs12, secret_key, truststore
 from tests.lab.modules import findings_of, run_module
+from tests.lab.odd_certificates import kinds
 
 EXPIRY, CHAIN, KEY, READABLE = (f"certificate.{name}" for name in ("expiry", "chain_expiry", "key_match", "readable"))
 ENVIRONMENT = {**os.environ, "KEYSTORE_PASSWORD": PASSWORD}
@@ -160,6 +163,16 @@ def test_pkcs12_of_every_age(folder: Path, ca: Made, leaf: Made, options: list[s
     result = opened(pkcs12(folder / "old.p12", leaf, ca, options=options))
     assert seen(result) == {leaf.fingerprint, ca.fingerprint} and bad(result) == {}
     assert key_status(result) == {"old.p12": "ok"}
+
+
+def test_a_cipher_that_the_library_no_longer_knows_is_told(folder: Path, ca: Made, leaf: Made) -> None:
+    """Libraries are built, or told, to leave RC2 out; the rest is read all the same."""
+    pkcs12(folder / "old.p12", leaf, ca, options=["-legacy"])
+    pkcs12(folder / "new.p12", leaf)
+    options = {"sources": [{"path": str(folder), "password_env": "KEYSTORE_PASSWORD"}], "now": NOW_TEXT}
+    result = run_module("cert_expiry", options, env={**ENVIRONMENT, "CRYPTOGRAPHY_OPENSSL_NO_LEGACY": "1"})
+    assert seen(result) == {leaf.fingerprint}
+    assert "RC2" in bad(result)["old.p12"] and bad(result).keys() == {"old.p12"}
 
 
 def test_pkcs12_without_a_password(folder: Path, ca: Made, leaf: Made) -> None:
@@ -450,3 +463,42 @@ def test_nothing_is_left_behind(folder: Path, tmp_path: Path, leaf: Made) -> Non
     result = run_module("cert_expiry", options, env={**ENVIRONMENT, "TMPDIR": str(scratch)}, cwd=scratch)
     assert key_status(result) == {"portal.p12": "ok", "store.jks": "ok"}
     assert list(scratch.iterdir()) == [] and before == {path: path.stat()[stat.ST_MTIME] for path in folder.iterdir()}
+
+
+# Other versions of the library
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("version", ["3.3.2", "38.0.4", "43.0.3"])  # Debian 11, 12 and 13
+def test_every_version_of_cryptography_reads_alike(
+    folder: Path, tmp_path: Path, leaf: Made, ca: Made, version: str
+) -> None:
+    for label, der in kinds():
+        (folder / f"odd-{label}.der").write_bytes(der)
+    (folder / "chain.p7b").write_bytes(
+        openssl("crl2pkcs7", "-nocrl", "-certfile", "/dev/stdin", "-outform", "DER", data=leaf.pem + ca.pem)
+    )
+    pkcs12(folder / "modern.p12", leaf, ca)
+    pkcs12(folder / "open.p12", leaf, ca, password=False)
+    pkcs12(folder / "old.p12", leaf, ca, options=["-legacy"])
+    pkcs12(folder / "trust.p12", None, ca)
+    pkcs12(folder / "wrong.p12", leaf)
+    (folder / "wrong.p12").write_bytes((folder / "wrong.p12").read_bytes()[:-9] + b"123456789")
+    keystore(folder / "keytool.p12", leaf, ca, kind="PKCS12")
+    keystore(folder / "store.jks", leaf, ca)
+    (folder / "locked.pem").write_bytes(leaf.pem + leaf.locked_key(PASSWORD.encode()))
+    libraries = tmp_path / "libraries"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--target", libraries, f"cryptography=={version}"], check=True
+    )
+    options = {"sources": [{"path": str(folder), "password_env": "KEYSTORE_PASSWORD"}], "now": NOW_TEXT}
+
+    def judged(**how: Any) -> list[dict[str, Any]]:
+        findings: list[dict[str, Any]] = run_module("cert_expiry", options, env=ENVIRONMENT, **how)["findings"]
+        for one in findings:
+            one.get("evidence", {}).pop("refused", None)  # what a version refuses is its own
+        return findings
+
+    newest = judged()
+    assert bad({"findings": newest}).keys() == {"wrong.p12", "odd-date-none.der"}
+    assert judged(cwd=libraries) == newest

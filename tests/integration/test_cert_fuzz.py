@@ -184,8 +184,9 @@ def check_pem(folder: Path, each: int) -> None:
     for label, der in KINDS.items():
         for number, data in enumerate(mutants(armoured(der), seed=f"armour-{label}", count=each)):
             files[f"outer-{label}-{number}"] = data
-    # OpenSSL passes over bytes that are no ASCII at the end of a line, where chars are signed: that is no rule to keep.
-    files = {label: data for label, data in files.items() if not re.search(rb"[\x80-\xff]\s*$", data, re.MULTILINE)}
+    # OpenSSL passes over noise at the end of a line, and more of it where chars are signed: that is no rule to keep.
+    noise = re.compile(rb"[\x00-\x08\x0b-\x1f\x80-\xff]\s*$", re.MULTILINE)
+    files = {label: data for label, data in files.items() if not noise.search(data)}
     expected = {label: read_pem(data) for label, data in files.items()}
     hold(judged(folder, files), expected, files)
 

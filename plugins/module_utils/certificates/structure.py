@@ -31,7 +31,7 @@ _UNKNOWN_FORM = "it has not the form of a certificate"
 
 def validity(certificate: bytes) -> tuple[datetime, datetime]:
     """First and last second of the validity. Raises ValueError where OpenSSL would not take it as a certificate."""
-    outer = _within(certificate, der.parts(certificate)[0])
+    outer = der.parts(certificate, *der.element(certificate))
     if certificate[0] != der.SEQUENCE or [part.tag for part in outer] != [der.SEQUENCE, der.SEQUENCE, der.BITS]:
         raise ValueError(_UNKNOWN_FORM)
     signed, algorithm, signature = outer
@@ -126,6 +126,8 @@ def _hold_extensions(data: bytes, part: der.Part) -> None:
         raise ValueError(_UNKNOWN_FORM)
     for extension in der.parts(data, held[0].begin, held[0].end):
         parts = _within(data, extension)
+        if not parts:
+            raise ValueError("an extension in it has not the form of an extension")
         _hold_oid(data, parts[0])
         tags = [one.tag for one in parts[1:]]
         if tags[:1] == [der.BOOLEAN] and parts[1].end - parts[1].begin == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,6 +169,21 @@ def test_stream_and_mail_of_nginx() -> None:
             services.install(folder / "mail.pem", make("mail.example", days=80))
             stale = findings_of(look(service), SERVED, status="critical")
             assert {one["subject"] for one in stale} == asked - {f"127.0.0.1:{ports['stream']}"}
+
+
+def test_a_key_with_a_password_that_nginx_is_told() -> None:
+    with services.folder_for("nginx") as folder:
+        port, made = free_port(), make()
+        (folder / "a.pem").write_bytes(made.pem)
+        (folder / "a.key").write_bytes(made.locked_key(b"lab-Secret-7"))
+        (folder / "password").write_text("lab-Secret-7\n")
+        pair = "ssl_certificate a.pem; ssl_certificate_key a.key; ssl_password_file password;"
+        text = f"http {{ access_log off; server {{ listen 127.0.0.1:{port} ssl; {pair} }} }}"
+        with services.nginx(folder, text, port) as service:
+            result = look(service)
+            assert statuses(result, "certificate.key_match") == {f"{folder}/a.pem": "ok"}
+            assert result["summary"]["worst"] == "ok"
+            assert "lab-Secret-7" not in json.dumps(result)
 
 
 @contextlib.contextmanager

@@ -117,7 +117,15 @@ def _sources(reading: Reading, service: Service, exclude: Sequence[str]) -> list
         if not any(fnmatch.fnmatch(pair.certificate, pattern) for pattern in exclude)
     ]
     expected = service.self_signed or None
-    return [Source(path=pair.certificate, key=pair.key or None, self_signed=expected) for pair in pairs]
+    return [
+        Source(
+            path=pair.certificate,
+            key=pair.key or None,
+            self_signed=expected,
+            password_file=pair.password_file or None,
+        )
+        for pair in pairs
+    ]
 
 
 def _key(endpoint: Endpoint) -> tuple[Any, ...]:

@@ -146,6 +146,7 @@ class _Part:
         """Certificates and keys in their order; None where one of them is no file, which is noted."""
         certificates = self._values(block, "ssl_certificate")
         keys = self._values(block, "ssl_certificate_key")
+        password = self._value(block, "ssl_password_file")
         pairs = []
         for number, one in enumerate(certificates):
             key = keys[number].words[1] if number < len(keys) else ""
@@ -157,6 +158,7 @@ class _Part:
                 Pair(
                     beside(one.words[1], self._folder),
                     "" if not key or _no_file(key) else beside(key, self._folder),
+                    beside(password, self._folder) if password else "",
                 )
             )
         return pairs

@@ -18,10 +18,11 @@ _DEEPEST = 16
 
 
 class Pair(NamedTuple):
-    """A certificate file and the file of its key; an empty key stands in the same file."""
+    """A certificate file and the file of its key; an empty key stands in the same file. password_file: the key's."""
 
     certificate: str
     key: str = ""
+    password_file: str = ""
 
 
 class Listen(NamedTuple):

@@ -46,7 +46,7 @@ def told(reader: ModuleType, text: str, **more: str | None) -> list[dict[str, An
     assert found.troubles == []
     return [
         {
-            "files": [tuple(pair) for pair in use.pairs],
+            "files": [pair[:2] for pair in use.pairs],
             "at": [listen.label + ("!" if listen.default else "") for listen in use.listens],
             "names": list(use.names),
         }

@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates import content
 from tests.lab.certificates import NOW_TEXT, Made, authority, make
 from tests.lab.keystores import PASSWORD, keystore, openssl, pkcs12, secret_key, truststore
 from tests.lab.modules import findings_of, run_module
@@ -212,6 +213,28 @@ def test_pkcs12_by_keytool(folder: Path, ca: Made, leaf: Made) -> None:
     assert key_status(result) == {"keys.p12": "ok"}
     (only,) = findings_of(opened(folder / "trust.p12"), EXPIRY)
     assert only["evidence"]["fingerprint"] == ca.fingerprint
+
+
+def test_every_key_of_a_pkcs12_file_is_looked_at(folder: Path, ca: Made, leaf: Made) -> None:
+    """The library gives out one of them only."""
+    others = [make(f"{number}.example", key=ec.generate_private_key(ec.SECP256R1())) for number in range(2)]
+    path = keystore(folder / "keys.p12", leaf, ca, kind="PKCS12")
+    for number, other in enumerate(others):
+        keystore(path, other, kind="PKCS12", alias=f"other-{number}")
+    held = content.contents(path.read_bytes(), password=PASSWORD.encode())
+    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert sorted(held.halves) == sorted(made.key.public_key().public_bytes(*form) for made in (leaf, *others))
+    assert (held.problems, held.closed) == ([], "")
+    assert key_status(opened(path)) == {"keys.p12": "ok"}
+
+
+def test_certificates_that_a_pkcs12_file_does_not_hide(folder: Path, ca: Made, leaf: Made) -> None:
+    path = pkcs12(folder / "open.p12", leaf, ca, options=["-certpbe", "NONE"])
+    for result in (look(path), opened(path, "wrong")):
+        assert seen(result) == {leaf.fingerprint, ca.fingerprint} and bad(result) == {}
+        assert key_status(result) == {"open.p12": "unknown"}
+    assert "set password_file" in findings_of(look(path), KEY)[0]["message"]
+    assert key_status(opened(path)) == {"open.p12": "ok"}
 
 
 # JKS and JCEKS

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.lab.certificates import NOW_TEXT, Made, authority, make
+from tests.lab import acme
+from tests.lab.certificates import DAY, NOW_TEXT, Made, authority, make
 from tests.lab.modules import findings_of, run_module
 
 EXPIRY, CHAIN, KEY, READABLE = (f"certificate.{name}" for name in ("expiry", "chain_expiry", "key_match", "readable"))
@@ -118,3 +120,28 @@ def test_old_generations_count_only_where_they_are_named(letsencrypt: Path) -> N
     (letsencrypt.parent / "archive" / "old.pem").write_bytes(make("old.example", days=-1).pem)
     result = look(letsencrypt.parent, recurse=True)
     assert "old.example" in {one["message"].split()[0] for one in findings_of(result, EXPIRY, status="critical")}
+
+
+def test_what_certbot_really_leaves_behind(tmp_path: Path) -> None:
+    with acme.world(tmp_path) as world:
+        for names in (("clinic.example", "www.clinic.example"), ("portal.example",), ("clinic.example",)):
+            world.issue(*names)
+        live = world.config_dir / "live"
+        assert sorted(path.name for path in live.iterdir()) == ["README", "clinic.example", "portal.example"]
+        begins = x509.load_pem_x509_certificate(
+            (live / "portal.example" / "cert.pem").read_bytes()
+        ).not_valid_before_utc
+        now = (begins + DAY).isoformat()
+        for place, recurse in ((live, False), (world.config_dir, True)):
+            result = look(place, recurse=recurse, now=now)
+            assert bad(result) == {}
+            assert {tuple(one["evidence"]["places"]) for one in findings_of(result, EXPIRY)} == {
+                (f"{live}/{name}/cert.pem", f"{live}/{name}/fullchain.pem")
+                for name in ("clinic.example", "portal.example")
+            }
+            assert [one["status"] for one in findings_of(result, KEY)] == ["ok", "ok"]
+        os.replace(
+            world.config_dir / "archive/clinic.example/privkey1.pem",
+            live.parent / "archive/clinic.example/privkey2.pem",
+        )
+        assert [one["status"] for one in findings_of(look(live, now=now), KEY)] == ["critical", "ok"]

@@ -16,6 +16,7 @@ from . import stores
 from .endpoints import Endpoint
 from .gather import Gathered, Presented
 from .library import Certificate, one_line, printable
+from .report import distinct
 from .sources import Source
 from .untrusted import Trouble, describe
 from .verify import Answer, Case, verify
@@ -72,7 +73,12 @@ class _Look:
             store = stores.find(self._name)
             cases = {one: self._case(one) for one in self._presented}
             answers = verify(list(dict.fromkeys(cases.values())), store=store, at=now, runner=runner, workers=workers)
-            lacking = {case: self._helped(case) for case, answer in answers.items() if _lacks_issuer(answer)}
+            elsewhere = self._seen_elsewhere()
+            lacking = {
+                case: Case(case.leaf, tuple(dict.fromkeys((*case.untrusted, *elsewhere))))
+                for case, answer in answers.items()
+                if elsewhere and _lacks_issuer(answer)
+            }
             # A chain that builds with what was seen elsewhere lacks nothing but that.
             helped = (
                 verify(list(lacking.values()), store=store, at=now, runner=runner, workers=workers) if lacking else {}
@@ -85,9 +91,6 @@ class _Look:
     def _case(self, one: Presented) -> Case:
         known = self._gathered.certificates
         return Case(known[one.leaf].der, tuple(known[identity].der for identity in one.others))
-
-    def _helped(self, case: Case) -> Case:
-        return Case(case.leaf, tuple(dict.fromkeys((*case.untrusted, *self._seen_elsewhere()))))
 
     def _seen_elsewhere(self) -> list[bytes]:
         every = self._gathered.certificates.values()
@@ -103,8 +106,7 @@ class _Look:
                 fine[one.source] = fine.get(one.source, 0) + 1
             else:
                 found.append(self._finding(one, wish, store, answer, proven=proven))
-        found += [self._fine(self._asking[source], store, count) for source, count in fine.items()]
-        return found
+        return distinct(found) + [self._fine(self._asking[source], store, count) for source, count in fine.items()]
 
     def _finding(self, one: Presented, wish: Wish, store: stores.Store, answer: Answer, *, proven: bool) -> Finding:
         known = self._gathered.certificates

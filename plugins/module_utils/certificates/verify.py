@@ -10,14 +10,17 @@ as it does for those who connect with it, and takes many certificates with the s
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Optional
 
 from ..errors import MaintenanceError
+from ..files import names_in
 from ..runner import Completed, Runner
 from .stores import Store
 
@@ -28,6 +31,7 @@ _ERROR = re.compile(r"error (\d+) at (\d+) depth lookup: ?(.*)")
 _FAILED = re.compile(r"error (\S+): verification failed")
 _OK = re.compile(r"(\S+): OK")
 _PREFIX = "careops-trust-"
+_LEFTOVER = re.compile(rf"{_PREFIX}(\d+)-.+")
 
 
 class Case(NamedTuple):
@@ -58,7 +62,8 @@ def verify(cases: Sequence[Case], *, store: Store, at: float, runner: Runner, wo
     groups: dict[tuple[bytes, ...], dict[Case, None]] = {}
     for case in cases:
         groups.setdefault(case.untrusted, {})[case] = None
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
+    _remove_leftovers()
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as folder:
         job = _Job(folder, store, at, runner)
         pieces = [
             list(group)[first : first + _TOGETHER]
@@ -70,6 +75,17 @@ def verify(cases: Sequence[Case], *, store: Store, at: float, runner: Runner, wo
         with ThreadPoolExecutor(min(workers, len(pieces)) or 1) as threads:
             parts = list(threads.map(job.answers, range(len(pieces)), pieces))
     return {case: answer for part in parts for case, answer in part.items()}
+
+
+def _remove_leftovers() -> None:
+    """Folders of this account whose process was killed; they hold certificates alone."""
+    folder = tempfile.gettempdir()
+    for name in names_in(folder):
+        left = _LEFTOVER.fullmatch(name)
+        path = os.path.join(folder, name)
+        with contextlib.suppress(OSError):
+            if left and os.lstat(path).st_uid == os.geteuid() and not os.path.exists(f"/proc/{left.group(1)}"):
+                shutil.rmtree(path)
 
 
 class _Job:

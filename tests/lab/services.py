@@ -166,9 +166,10 @@ smtpd_tls_key_file = ${{tls}}/server.key
 smtpd_tls_security_level = may
 tls_server_sni_maps = texthash:{folder}/names
 """
+# One process each: another one would read the certificate when it begins.
 POSTFIX_SERVICES = """\
-{smtp} inet n - n - - smtpd
-{smtps} inet n - n - - smtpd
+{smtp} inet n - n - 1 smtpd
+{smtps} inet n - n - 1 smtpd
   -o smtpd_tls_wrappermode=yes
 {plain} inet n - n - - smtpd -o smtpd_tls_security_level=none
 tlsmgr unix - - n 1000? 1 tlsmgr

@@ -82,6 +82,8 @@ def plan(uses: Sequence[Use], *, address: str, leaves: Leaves) -> Plan:
         left = len(made.pledges) - MOST_ENDPOINTS
         made.troubles.append(Trouble(uses[0].service, f"{left:,} of its endpoints were not asked, it has too many"))
         del made.pledges[MOST_ENDPOINTS:]
+        kept = {pledge.endpoint.label for pledge in made.pledges}
+        made.asked = {use: [label for label in labels if label in kept] for use, labels in made.asked.items()}
     return made
 
 

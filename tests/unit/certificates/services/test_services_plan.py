@@ -136,4 +136,5 @@ def test_there_is_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "MOST_ENDPOINTS", 3)
     made = planned(*[use(f"f{number}", f"n{number}.example") for number in range(5)])
     assert len(made.pledges) == 3
+    assert [len(labels) for labels in made.asked.values()] == [1, 1, 1, 0, 0]
     assert "2 of its endpoints were not asked" in made.troubles[0].reason

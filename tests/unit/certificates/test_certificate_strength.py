@@ -64,6 +64,12 @@ def test_signatures(name: str, status: str | None) -> None:
     assert (fault and fault.status) == status
 
 
+@pytest.mark.parametrize("parameters", ["300b06092a864886f70d01010a", "300d06092a864886f70d01010a3000"])
+def test_pss_without_a_hash_is_with_sha1(parameters: str) -> None:
+    # RFC 4055, 3.1: what is left out has its default.
+    assert algorithms.signature(bytes.fromhex(parameters)) == "RSASSA-PSS-SHA1"
+
+
 @pytest.mark.parametrize(
     ("content", "number"),
     [

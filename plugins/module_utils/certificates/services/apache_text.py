@@ -46,7 +46,8 @@ class Loader:
         self._path = path
         self._files = files
         self._environment = self._envvars(os.path.join(self.root, "envvars"))
-        self._defined: dict[str, str] = {}
+        arguments = self._environment.get("APACHE_ARGUMENTS", "")
+        self._defined = dict.fromkeys(re.findall(r"-D\s*(\S+)", arguments), "")
         self._modules = set(_BUILT_IN)
         self._macros: dict[str, tuple[Sequence[str], list[_Line]]] = {}
 

@@ -73,13 +73,17 @@ class _Loader:
 
 
 class _Server(NamedTuple):
-    """A server block and where it listens. pairs: None where a certificate is no file."""
+    """A server block and where it listens. pairs: None where a certificate is no file.
+
+    hidden: whether it speaks TLS where nobody can ask it, at a path (``unix:``) or by QUIC.
+    """
 
     block: Directive
     listens: list[nginx_listen.Listening]
     pairs: Optional[list[Pair]]
     secured: bool
     starttls: str
+    hidden: bool
 
 
 class _Part:
@@ -108,7 +112,7 @@ class _Part:
                 for listening in server.listens
                 if listening.socket in secured
             ]
-            if listens:
+            if listens or server.hidden:
                 self._note(server, listens)
 
     def _note(self, server: _Server, listens: Sequence[Listen]) -> None:
@@ -120,7 +124,7 @@ class _Part:
             return
         names = _names(server.block) if self._kind != "mail" else []
         # Of several protocols, each port has its own.
-        for starttls in dict.fromkeys(self._protocol(server, listen.port) for listen in listens):
+        for starttls in dict.fromkeys(self._protocol(server, listen.port) for listen in listens) or [""]:
             own = tuple(listen for listen in listens if self._protocol(server, listen.port) == starttls)
             self._reading.uses.append(Use("nginx", where, tuple(server.pairs), own, tuple(names), starttls=starttls))
 
@@ -130,17 +134,15 @@ class _Part:
         return self._value(server.block, "protocol") or _MAIL_PORTS.get(port, "smtp")
 
     def _server(self, block: Directive) -> _Server:
-        listens = [
-            listening
-            for one in block.block or ()
-            if one.words[0] == "listen" and len(one.words) > 1
-            for listening in nginx_listen.parse(one.words[1:], default_port=80)
-        ]
-        if self._kind == "http" and not any(one.words[0] == "listen" for one in block.block or ()):
-            listens = nginx_listen.parse(["*:80"], default_port=80)
+        given = [one.words[1:] for one in block.block or () if one.words[0] == "listen" and len(one.words) > 1]
+        if self._kind == "http" and not given:
+            given = [["*:80"]]
+        listens = [one for words in given for one in nginx_listen.parse(words, default_port=80)]
+        secret = [words for words in given if {"ssl", "quic"} & set(words)]
+        hidden = any(not nginx_listen.parse(words, default_port=80) for words in secret)
         starttls = self._kind == "mail" and self._value(block, "starttls") in ("on", "only")
         secured = self._value(block, "ssl") == "on"
-        return _Server(block, listens, self._pairs(block), secured, "starttls" if starttls else "")
+        return _Server(block, listens, self._pairs(block), secured, "starttls" if starttls else "", hidden)
 
     def _pairs(self, block: Directive) -> Optional[list[Pair]]:
         """Certificates and keys in their order; None where one of them is no file, which is noted."""

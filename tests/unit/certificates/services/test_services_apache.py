@@ -126,6 +126,13 @@ def test_variables_of_debians_start_script() -> None:
     assert told(apache, text, **{"/etc/envvars": envvars})[0]["files"] == [("/srv/tls/a.pem", "")]
 
 
+def test_what_debians_start_script_defines() -> None:
+    text = f"Listen 443\n<IfDefine TLS>\n{host()}</IfDefine>"
+    envvars = "export APACHE_ARGUMENTS='-D TLS -DMORE'\n"
+    assert told(apache, text) == []
+    assert len(told(apache, text, **{"/etc/envvars": envvars})) == 1
+
+
 def test_macros() -> None:
     text = (
         f"Listen 443\n<Macro Site $name $names>\n{host(more=TLS + 'ServerName $name')}</Macro>\n"

@@ -37,6 +37,13 @@ def test_where_it_listens(listen: str, at: list[str]) -> None:
     assert [place for use in uses for place in use["at"]] == at
 
 
+@pytest.mark.parametrize(("listen", "files"), [("unix:/s ssl", [FILES]), ("443 quic", [FILES]), ("unix:/s", [])])
+def test_what_nobody_can_ask_has_a_certificate_all_the_same(listen: str, files: list[list[tuple[str, str]]]) -> None:
+    uses = told(nginx, f"http {{ server {{ listen {listen}; {PAIR} }} }}")
+    assert [use["files"] for use in uses] == files
+    assert [use["at"] for use in uses] == [[] for _unused in files]
+
+
 @pytest.mark.parametrize(
     ("given", "names"),
     [

@@ -85,7 +85,7 @@ def test_an_expired_certificate_and_another_name(tmp_path: Path) -> None:
 
 def test_real_servers_that_do_not_begin_tls(chain: list[Made], ports: dict[str, int]) -> None:
     with (
-        lab.dovecot(chain, more="ssl = no") as boxes,
+        lab.dovecot(chain, ssl="no") as boxes,
         lab.vsftpd(chain, more="ssl_enable=NO\n") as ftp,
         lab.slapd(chain, tls=False) as ldap,
         lab.mariadb(chain, more=["--skip-ssl"]) as mysql,

@@ -102,18 +102,35 @@ def postfix(chain: Sequence[Made], *, more: str = "") -> Iterator[dict[str, int]
             yield ports
 
 
+# Debian 12 has 2.3, Debian 13 has 2.4, which calls things otherwise.
+DOVECOT_2_3 = """\
+ssl_cert = <{folder}/chain.pem
+ssl_key = <{folder}/key.pem
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
+"""
+DOVECOT_2_4 = """\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+ssl_server_cert_file = {folder}/chain.pem
+ssl_server_key_file = {folder}/key.pem
+passdb static {{
+  fields {{
+    nopassword = yes
+  }}
+}}
+"""
 DOVECOT = """\
 protocols = imap pop3 lmtp
 base_dir = {folder}/run
 state_dir = {folder}/run
 log_path = {folder}/dovecot.log
-ssl = yes
-ssl_cert = <{folder}/chain.pem
-ssl_key = <{folder}/key.pem
-{more}
+ssl = {ssl}
+listen = 127.0.0.1
 service imap-login {{
   inet_listener imap {{
-    address = 127.0.0.1
     port = {imap}
   }}
   inet_listener imaps {{
@@ -122,7 +139,6 @@ service imap-login {{
 }}
 service pop3-login {{
   inet_listener pop3 {{
-    address = 127.0.0.1
     port = {pop3}
   }}
   inet_listener pop3s {{
@@ -131,25 +147,22 @@ service pop3-login {{
 }}
 service lmtp {{
   inet_listener lmtp {{
-    address = 127.0.0.1
     port = {lmtp}
   }}
-}}
-passdb {{
-  driver = static
-  args = nopassword=y
 }}
 """
 
 
 @contextlib.contextmanager
-def dovecot(chain: Sequence[Made], *, more: str = "") -> Iterator[dict[str, int]]:
+def dovecot(chain: Sequence[Made], *, ssl: str = "yes") -> Iterator[dict[str, int]]:
     """Dovecot; ports: imap, pop3 and lmtp."""
     ports = {name: free_port() for name in ("imap", "pop3", "lmtp")}
+    version = subprocess.run(["dovecot", "--version"], capture_output=True, text=True, check=True).stdout
+    text = (DOVECOT_2_3 if version.startswith("2.3") else DOVECOT_2_4) + DOVECOT
     with served(chain) as folder:
         (folder / "run").mkdir()
         configuration = folder / "dovecot.conf"
-        configuration.write_text(DOVECOT.format(folder=folder, more=more, **ports))
+        configuration.write_text(text.format(folder=folder, ssl=ssl, **ports))
         with running(["/usr/sbin/dovecot", "-F", "-c", configuration], ports["imap"], log=folder / "log"):
             yield ports
 

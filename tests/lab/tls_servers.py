@@ -69,6 +69,17 @@ def s_server(*arguments: str, made: Made | None = None) -> Iterator[int]:
             yield port
 
 
+@contextlib.contextmanager
+def gnutls(priority: str, *, made: Made | None = None) -> Iterator[int]:
+    """The server of GnuTLS, which speaks what Debian's OpenSSL was built without."""
+    port = free_port()
+    with served([made or rsa_made()]) as folder:
+        files = [f"--x509certfile={folder}/chain.pem", f"--x509keyfile={folder}/key.pem"]
+        argv = ["gnutls-serv", "--http", f"--port={port}", f"--priority={priority}", *files]
+        with running(argv, port, log=folder / "log"):
+            yield port
+
+
 PROTOCOLS = {"TLSv1": "-tls1", "TLSv1.1": "-tls1_1", "TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3"}
 
 

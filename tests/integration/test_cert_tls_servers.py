@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.lab import starttls as lab
-from tests.lab.certificates import Made, make
-from tests.lab.modules import findings_of
+from tests.lab.certificates import NOW_TEXT, Made, make
+from tests.lab.modules import ROOT, findings_of
 from tests.lab.tls_servers import at, gnutls, look, nginx, only, rsa_made, s_server, verdicts
 
 GOOD = ["TLS_AES_*", "TLS_CHACHA20_*", "ECDHE-*-AES*-GCM-*"]
@@ -130,3 +135,41 @@ def own_address() -> str:
             return ""
         address: str = somewhere.getsockname()[0]
     return "" if address.startswith("127.") else address
+
+
+def test_the_role_hands_it_all_on(made: Made, tmp_path: Path) -> None:
+    with lab.dovecot([made]) as boxes, nginx({"new": HEALTHY}, made=made) as ports:
+        policy = {
+            "certificates_endpoints": [
+                at(boxes["imap"], starttls="imap", tls_minimum="TLSv1.2", tls_ciphers=[]),
+                at(ports["new"]),
+            ],
+            "certificates_tls_minimum": "TLSv1.3",
+            "certificates_tls_ciphers": ["TLS_AES_*"],
+            "certificates_become": False,
+            "certificates_now": NOW_TEXT,
+            "ansible_python_interpreter": sys.executable,
+        }
+        role = {"name": "careops.maintenance.certificates", "tasks_from": "check"}
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.include_role": role}]}
+        (tmp_path / "play.yml").write_text(json.dumps([play]))
+        done = subprocess.run(
+            ["ansible-playbook", "-i", "localhost,", "-c", "local", "-v", "-e", json.dumps(policy), "play.yml"],
+            cwd=tmp_path,
+            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if '"findings"' in line]
+    found = {
+        (finding["check"], finding["subject"]): finding["status"]
+        for finding in json.loads(line.partition(" => ")[2])["findings"]
+        if finding["check"].startswith("tls.")
+    }
+    assert found == {
+        ("tls.version", f"127.0.0.1:{boxes['imap']} (imap)"): "ok",
+        ("tls.version", f"127.0.0.1:{ports['new']}"): "critical",
+        ("tls.ciphers", f"127.0.0.1:{ports['new']}"): "critical",
+    }

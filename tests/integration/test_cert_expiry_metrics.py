@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +172,43 @@ def test_where_it_cannot_be_written(tmp_path: Path) -> None:
     assert findings_of(result, "certificate.expiry"), "what was seen is lost"
     result = run_module("cert_expiry", {**options, "textfile": str(tmp_path / "careops.txt")})
     assert result["failed"] and ".prom" in result["msg"]
+
+
+def test_the_role_hands_everything_on(tmp_path: Path) -> None:
+    ca = authority()
+    path = write(tmp_path / "a.pem", make(issuer=ca), ca)
+    alone = write(tmp_path / "alone.pem", make("alone.example"))
+    textfile = tmp_path / "careops.prom"
+    variables = {
+        "ansible_python_interpreter": sys.executable,
+        "certificates_become": False,
+        "certificates_now": NOW_TEXT,
+        "certificates_trust_store": str(write(tmp_path / "store.pem", authority("Other"))),
+        "certificates_sources": [
+            {"path": str(path)},
+            {"path": str(path), "trust_store": str(write(tmp_path / "own.pem", ca))},
+            {"path": str(alone), "trust_store": "none", "self_signed": False},
+        ],
+        "certificates_minimum_ec_bits": 384,
+        "certificates_minimum_rsa_bits": 3072,
+        "certificates_textfile": str(textfile),
+    }
+    (tmp_path / "play.yml").write_text(
+        yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "roles": ["careops.maintenance.certificates"]}])
+    )
+    argv = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", json.dumps(variables), tmp_path / "play.yml"]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections")}
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "changed=0" in done.stdout
+    found = samples(textfile.read_text())
+    assert [(labels["check"], labels["subject"]) for labels, _value in found["problem"]] == [
+        ("certificate.strength", str(path)),
+        ("certificate.strength", f"{path} [Lab CA]"),
+        ("certificate.strength", str(alone)),
+        ("certificate.trust", str(path)),
+        ("certificate.self_signed", str(alone)),
+    ]
 
 
 # What reads them

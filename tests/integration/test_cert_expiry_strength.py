@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates import algorithms, der
 from tests.lab.certificates import NOW_TEXT, Made, authority, make, tls_server
@@ -224,6 +225,16 @@ def test_the_host_s_own_roots_are_in_order() -> None:
         pytest.skip("this machine has no roots")
     (finding,) = strength(Path("/usr/share/ca-certificates/mozilla"))
     assert finding["status"] == "ok" and finding["value"] > 50
+
+
+def test_the_host_s_own_roots_have_the_keys_that_the_library_sees() -> None:
+    folder = Path("/usr/share/ca-certificates/mozilla")
+    for path in folder.rglob("*.crt"):
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        seen: Any = certificate.public_key()
+        read = outline(path)
+        assert algorithms.key(read.key).bits == seen.key_size, path
+        assert algorithms.signature(read.signature) == certificate.signature_algorithm_oid._name, path
 
 
 def test_the_evidence_of_expiry_has_it(tmp_path: Path) -> None:

@@ -196,7 +196,16 @@ def test_the_role_hands_everything_on(tmp_path: Path) -> None:
     (tmp_path / "play.yml").write_text(
         yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "roles": ["careops.maintenance.certificates"]}])
     )
-    argv = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", json.dumps(variables), tmp_path / "play.yml"]
+    argv = [
+        "ansible-playbook",
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        "-e",
+        json.dumps(variables),
+        str(tmp_path / "play.yml"),
+    ]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections")}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -14,7 +14,7 @@ import pytest
 from tests.lab import starttls as lab
 from tests.lab.certificates import NOW_TEXT, Made, make
 from tests.lab.modules import ROOT, findings_of
-from tests.lab.tls_servers import at, gnutls, look, nginx, only, rsa_made, s_server, verdicts
+from tests.lab.tls_servers import at, gnutls, look, nginx, nss, only, rsa_made, s_server, verdicts
 
 GOOD = ["TLS_AES_*", "TLS_CHACHA20_*", "ECDHE-*-AES*-GCM-*"]
 OLD = ["-min_protocol", "TLSv1", "-cipher"]
@@ -88,6 +88,19 @@ def test_what_the_local_library_cannot_speak(made: Made) -> None:
     forbidden = findings_of(result, "tls.ciphers")[0]["evidence"]["forbidden"]
     assert {"TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"} <= set(forbidden)
     assert findings_of(result, "tls.version")[0]["evidence"]["accepted"] == ["TLSv1", "TLSv1.2"]
+
+
+def test_the_oldest_version_of_all(made: Made) -> None:
+    """No OpenSSL of today speaks SSLv3: the certificate cannot be read from such a server, its policy is judged."""
+    with nss("ssl3:ssl3", made=made) as old, nss("ssl3:tls1.2", made=made) as both, nss("tls1.2:", made=made) as new:
+        result = look(at(old), at(both), at(new), tls_minimum="TLSv1.2")
+    found = findings_of(result, "tls.version")
+    assert [finding["evidence"]["accepted"] for finding in found[:2]] == [
+        ["SSLv3"],
+        ["SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2"],
+    ]
+    assert [finding["status"] for finding in found] == ["critical", "critical", "ok"]
+    assert [one["subject"] for one in findings_of(result, "certificate.readable")] == [f"127.0.0.1:{old}"]
 
 
 def test_through_starttls(made: Made) -> None:

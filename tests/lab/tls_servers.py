@@ -80,6 +80,23 @@ def gnutls(priority: str, *, made: Made | None = None) -> Iterator[int]:
             yield port
 
 
+@contextlib.contextmanager
+def nss(versions: str, *, made: Made | None = None) -> Iterator[int]:
+    """The server of Mozilla's NSS, which speaks SSLv3 still. versions: as ``ssl3:tls1.2``."""
+    port = free_port()
+    with served([made or rsa_made()]) as folder:
+        bundle = ["-in", f"{folder}/chain.pem", "-inkey", f"{folder}/key.pem", "-name", "lab"]
+        for making in (
+            ["openssl", "pkcs12", "-export", *bundle, "-passout", "pass:", "-out", f"{folder}/lab.p12"],
+            ["certutil", "-N", "-d", f"sql:{folder}", "--empty-password"],
+            ["pk12util", "-i", f"{folder}/lab.p12", "-d", f"sql:{folder}", "-W", "", "-K", ""],
+        ):
+            subprocess.run(making, check=True, capture_output=True)
+        argv = ["selfserv", "-d", f"sql:{folder}", "-n", "lab", "-p", port, "-V", versions, "-w", ""]
+        with running(argv, port, log=folder / "log"):
+            yield port
+
+
 PROTOCOLS = {"TLSv1": "-tls1", "TLSv1.1": "-tls1_1", "TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3"}
 
 

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import resource
 import ssl
 import subprocess
 import sys
@@ -150,4 +151,6 @@ async def _answer(plan: dict[str, Any], context: ssl.SSLContext) -> tuple[str, s
 
 
 if __name__ == "__main__":
+    # On a busy machine many are under way at once.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     print(json.dumps(asyncio.run(_requests(json.loads(sys.argv[1])))))

@@ -22,6 +22,7 @@ SETTLED = 3.5  # seconds; a reload tries for 2.5 to have its ports
 _MAIN = """
 user root;
 worker_processes 2;
+worker_rlimit_nofile 8192;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log notice;
 events {{ worker_connections 4096; }}

@@ -127,7 +127,7 @@ def test_silence_is_told(protocol: str) -> None:
     with scripted(hangs=True) as port:
         started = time.monotonic()
         assert outcome(port, protocol, timeout=0.2) == "no answer within 0.2 seconds"
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("protocol", sorted({*PROTOCOLS} - {"postgres"}))
@@ -135,7 +135,7 @@ def test_a_byte_now_and_then_wins_no_time(protocol: str) -> None:
     with scripted(GO_AHEAD[protocol][0], pause=0.1, first=protocol not in CLIENT_FIRST) as port:
         started = time.monotonic()
         assert outcome(port, protocol, timeout=0.4) == "no answer within 0.4 seconds"
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 2
 
 
 def outcome(port: int, protocol: str, *, timeout: float) -> str:

@@ -54,7 +54,7 @@ def nginx(sites: Mapping[str, str], *, made: Made | None = None) -> Iterator[dic
         text = "".join(SITE.format(port=ports[name], settings=settings) for name, settings in sites.items())
         (folder / "nginx.conf").write_text(NGINX.format(folder=folder, sites=text))
         argv = ["/usr/sbin/nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"]
-        with running(argv, next(iter(ports.values())), log=folder / "log"):
+        with running(argv, min(ports.values()), log=folder / "log"):
             yield ports
 
 

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Makes the certificate of a lineage one that was issued 70 days ago: the ACME server's own intermediate signs it anew."""
 
 import datetime

@@ -104,14 +104,20 @@ class _Job:
         untrusted = cases[0].untrusted
         more = ("-untrusted", self._write(f"issuers-{number}", untrusted)) if untrusted else ()
         files = [self._write(f"{number}-{place}", [case.leaf]) for place, case in enumerate(cases)]
+        told = self._ask(more, files)
+        for file in files:
+            # openssl 1.1 names the files that failed apart from why they did: each of those is asked about alone.
+            if len(files) > 1 and told[file] is None:
+                told[file] = self._ask(more, [file])[file]
+        return {case: told[file] for case, file in zip(cases, files)}
+
+    def _ask(self, more: Sequence[str], files: Sequence[str]) -> dict[str, Answer]:
         try:
             done = self._runner((*self._argv, *more, *files), environment=self._environment, timeout=_TIMEOUT)
         except MaintenanceError as error:
-            raise MaintenanceError(
-                f"{str(error).rstrip('.')}; where it is missing, install the package openssl"
-            ) from None
-        told = _told(done)
-        return {case: told.get(file) for case, file in zip(cases, files)}
+            said = str(error).rstrip(".")
+            raise MaintenanceError(f"{said}; where it is missing, install the package openssl") from None
+        return _told(done, files)
 
     def _write(self, name: str, certificates: Sequence[bytes]) -> str:
         path = os.path.join(self._folder, f"{name}.pem")
@@ -123,11 +129,11 @@ class _Job:
         return path
 
 
-def _told(done: Completed) -> dict[str, Sequence[Fault]]:
-    """What openssl said, by file. Errors stand before the line that names their file."""
-    answers: dict[str, Sequence[Fault]] = {
-        match.group(1): () for line in done.stdout.splitlines() if (match := _OK.fullmatch(line))
-    }
+def _told(done: Completed, files: Sequence[str]) -> dict[str, Answer]:
+    """What openssl said, by file. Errors stand before the line that names their file, since openssl 3."""
+    answers: dict[str, Answer] = dict.fromkeys(files)
+    fine = [match.group(1) for match in map(_OK.fullmatch, done.stdout.splitlines()) if match]
+    answers.update(dict.fromkeys(fine, ()))
     faults: list[Fault] = []
     subject = ""
     for line in done.stderr.splitlines():
@@ -135,9 +141,10 @@ def _told(done: Completed) -> dict[str, Sequence[Fault]]:
         if error:
             faults.append(Fault(int(error.group(1)), int(error.group(2)), error.group(3), subject))
         elif failed:
-            if faults:
-                answers[failed.group(1)] = faults
+            answers[failed.group(1)] = faults or None
             faults = []
         else:
             subject = line.replace(" = ", "=").strip()
+    if len(files) == 1 and faults:
+        answers[files[0]] = faults
     return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Optional
 
 import pytest
+from cryptography import x509
 
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates import library, stores
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.check import Policy, check
@@ -115,7 +117,8 @@ def saying(out: str, err: str = "") -> Runner:
         ("", "Segmentation fault\n", "unknown"),
         ("", "error {leaf}: verification failed\n", "unknown"),
         ("", "CN = x\nerror 10 at 0 depth lookup: expired\nerror {leaf}: verification failed\n", "critical"),
-        # As openssl 1.1.1 and 3 say it.
+        # As openssl 1.1.1 says it, and openssl 3.2.
+        ("error {leaf}: verification failed\n", "CN = x\nerror 18 at 0 depth lookup: self signed\n", "critical"),
         ("", "CN=x\nerror 18 at 0 depth lookup:self signed\nerror {leaf}: verification failed\n", "critical"),
         # One fault that openssl forgives while it goes on is still a fault.
         (
@@ -128,6 +131,35 @@ def saying(out: str, err: str = "") -> Runner:
 def test_never_ok_but_where_openssl_says_so(tmp_path: Path, out: str, err: str, status: str) -> None:
     (finding,) = trust(tmp_path, saying(out, err))
     assert finding.status == status
+
+
+def test_openssl_1_1_does_not_say_which_fault_is_whose(tmp_path: Path) -> None:
+    """It names the files that failed on the one stream, and why on the other, with nothing to tell them apart."""
+    calls = []
+
+    def runner(argv: Sequence[str], **_unused: object) -> Completed:
+        files = [one for one in argv if re.search(r"/\d+-\d+\.pem$", one)]
+        calls.append(len(files))
+        out, err = [], []
+        for file in files:
+            name = x509.load_pem_x509_certificate(Path(file).read_bytes()).subject.rfc4514_string()
+            if name == "CN=good.example":
+                out.append(f"{file}: OK\n")
+                continue
+            out.append(f"error {file}: verification failed\n")
+            code = 10 if name == "CN=old.example" else 18
+            err.append(f"{name.replace('=', ' = ')}\nerror {code} at 0 depth lookup: words\n" * 2)
+        return Completed(2, "".join(out), "".join(err))
+
+    folder, store = tmp_path / "certs", tmp_path / "store.pem"
+    folder.mkdir()
+    store.write_bytes(authority().pem)
+    for name in ("alone", "good", "old"):
+        (folder / f"{name}.pem").write_bytes(make(f"{name}.example").pem)
+    outcome = check(Policy(sources=[Source(str(folder))], trust_store=str(store)), now=NOW, runner=runner)
+    told = [(one.subject, one.evidence.get("reason")) for one in outcome.findings if one.check == "certificate.trust"]
+    assert told == [(f"{folder}/alone.pem", "self_signed"), (f"{folder}/old.pem", "expired"), (str(folder), None)]
+    assert calls == [3, 1, 1]
 
 
 def trust(tmp_path: Path, runner: Runner) -> list[Finding]:

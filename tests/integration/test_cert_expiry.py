@@ -254,6 +254,26 @@ def test_what_this_account_may_not_read(folder: Path, tmp_path: Path) -> None:
     assert only(result, EXPIRY)["subject"] == f"{folder}/open.pem"
 
 
+def test_links_that_cannot_be_followed_do_not_hide_their_folder(folder: Path, tmp_path: Path) -> None:
+    """Where the kind of one entry cannot be told, the others are looked at all the same."""
+    write(folder / "good.pem", make(days=1))
+    (folder / "one").symlink_to("two")
+    (folder / "two").symlink_to("one")
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    (folder / "elsewhere.pem").symlink_to(write(closed / "inner.pem", make("inner.example")))
+    closed.chmod(0)
+    if os.geteuid() == 0:
+        shutil.chown(closed, "nobody")
+    options = {"paths": [str(folder)], "now": NOW_TEXT}
+    result = run_module("cert_expiry", options, python=barred_python(tmp_path))
+    closed.chmod(0o700)
+    assert only(result, EXPIRY)["status"] == "critical"
+    bad = {os.path.basename(one["subject"]): one["message"] for one in findings_of(result, READABLE, status="unknown")}
+    assert sorted(bad) == ["elsewhere.pem", "one", "two"]
+    assert "too many levels of symbolic links" in bad["one"] and "permission denied" in bad["elsewhere.pem"]
+
+
 # Keys and names
 
 

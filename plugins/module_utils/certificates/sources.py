@@ -143,11 +143,15 @@ class _Walk:
         """Notes the file; tells whether the entry is a folder to go into."""
         if self._excluded(entry.path):
             return False
-        if entry.is_dir():
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:  # a link in a circle, or to where this account may not look: reading it tells
+            is_folder, is_file = False, True
+        if is_folder:
             # A folder of lineages is one thing to its user, and what they leave behind is in no use.
             return not lineages.is_archive(entry.path) if self._recurse else lineages.is_one(entry.path)
         # Sockets, devices and pipes are left out; a link that leads nowhere is not.
-        if entry.is_file() or entry.is_symlink():
+        if is_file or entry.is_symlink():
             self.files.append(entry.path)
         return False
 

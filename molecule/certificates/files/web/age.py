@@ -1,4 +1,4 @@
-"""Makes the certificate of a lineage one that was issued 70 days ago: the ACME server's own intermediate signs it anew."""
+"""Makes a lineage's certificate one of 70 days ago: the ACME server's own intermediate signs it anew."""
 
 import datetime
 import pathlib

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.certificates import NOW_TEXT, Made, authority, listening, make, tls_server
+from tests.lab.certificates import NOW, NOW_TEXT, Made, authority, listening, make, shared_key, tls_server
 from tests.lab.modules import ROOT, findings_of, run_module, start_module
 from tests.lab.postgres import free_port
 
@@ -272,6 +273,41 @@ def test_links_that_cannot_be_followed_do_not_hide_their_folder(folder: Path, tm
     bad = {os.path.basename(one["subject"]): one["message"] for one in findings_of(result, READABLE, status="unknown")}
     assert sorted(bad) == ["elsewhere.pem", "one", "two"]
     assert "too many levels of symbolic links" in bad["one"] and "permission denied" in bad["elsewhere.pem"]
+
+
+PACKAGED = Path("/usr/share/ca-certificates/mozilla")
+
+
+@pytest.mark.skipif(not PACKAGED.is_dir(), reason="this machine has no package ca-certificates")
+def test_roots_of_the_host_s_packages_alarm_nobody(folder: Path) -> None:
+    """They stay in the package after their end; the administrator's own root beside them is judged."""
+    shutil.copytree(PACKAGED, folder / "copies")
+    write(folder / "own.pem", authority("Own Root", days=-1))
+    result = look(folder, recurse=True, now="2026-11-22T12:00:00Z", textfile=str(folder / "roots.prom"))
+    assert [one["subject"] for one in result["findings"] if one["status"] != "ok"] == [f"{folder}/own.pem"]
+    later = look(folder / "copies", now="2060-01-01T00:00:00Z")
+    assert later["summary"]["worst"] == "ok"
+    assert (
+        "comes with this host's package ca-certificates" in findings_of(later, "certificate.chain_expiry")[0]["message"]
+    )
+    kinds = set(
+        re.findall(
+            r'after_timestamp_seconds.*name="(Own Root)?[^"]*",kind="(.*?)"', (folder / "roots.prom").read_text()
+        )
+    )
+    assert kinds == {("Own Root", "leaf"), ("", "spare")}
+
+
+@pytest.mark.skipif(not PACKAGED.is_dir(), reason="this machine has no package ca-certificates")
+def test_a_root_of_the_host_s_packages_that_a_chain_rests_on(folder: Path) -> None:
+    from cryptography import x509
+
+    pem = sorted(PACKAGED.glob("*.crt"))[0].read_bytes()
+    root = Made(x509.load_pem_x509_certificate(pem), shared_key(1))
+    leaf = make(issuer=root, start=NOW, end=NOW.replace(year=2099))
+    result = look(write(folder / "chain.pem", leaf, pem), now="2060-01-01T00:00:00Z")
+    assert only(result, EXPIRY)["status"] == "ok"
+    assert only(result, CHAIN)["status"] == "critical"
 
 
 # Keys and names

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Optional
 from ..errors import MaintenanceError
 from ..glue import Outcome
 from ..runner import Runner, run
-from . import expectations, library, names, passwords, report, self_signed, strength
+from . import expectations, library, names, passwords, report, self_signed, strength, supplied
 from .endpoints import Endpoint, Presented
 from .gather import Gathered
 from .judge import Thresholds
@@ -113,6 +113,7 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run, writes: bool =
         presented = fetch_all(policy.endpoints, timeout=policy.timeout)
         _take_presented(gathered, presented, first_source=len(policy.sources))
     _note_empty_sources(gathered, policy.sources)
+    gathered.supplied = supplied.roots(gathered)
     paths = {candidate.path for candidate in candidates}
     outcome = _judge(gathered, policy, now=now, files=len(paths))
     if wishes:

@@ -30,11 +30,11 @@ class Gathered:
 
     places: where each is, in the order of the sources. leaves: ends of chains; chains: of each leaf that has
     one, its issuers, those that end first where it has several. issuing: what a leaf rests on. spare: what
-    stands in a chain that holds without it. leaves_of: by number of the source. troubled: sources with
-    problems. crowded: places with several leaves, which a path alone does not tell apart. seen: certificates
-    with all their copies. keys: verdicts on the keys that stand beside their certificate. kept: the numbers of
-    the sources whose leaves are kept in presented, with what came with each.
-    passwords: of keystores and private keys, by number of their source.
+    stands in a chain that holds without it. supplied: roots that the host's packages bring.
+    leaves_of: by number of the source. troubled: sources with problems. crowded: places with several leaves,
+    which a path alone does not tell apart. seen: certificates with all their copies. keys: verdicts on the keys
+    that stand beside their certificate. kept: the numbers of the sources whose leaves are kept in presented,
+    with what came with each. passwords: of keystores and private keys, by number of their source.
     """
 
     certificates: dict[bytes, Certificate] = field(default_factory=dict)
@@ -43,6 +43,7 @@ class Gathered:
     chains: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     issuing: set[bytes] = field(default_factory=set)
     spare: set[bytes] = field(default_factory=set)
+    supplied: frozenset[bytes] = frozenset()
     leaves_of: dict[int, dict[bytes, None]] = field(default_factory=dict)
     troubled: set[int] = field(default_factory=set)
     crowded: set[str] = field(default_factory=set)
@@ -100,6 +101,12 @@ class Gathered:
             self.places[identity] = [place]
         elif places[-1] != place:
             places.append(place)
+
+    def is_spare(self, identity: bytes) -> bool:
+        """Whether nothing that was seen rests on it, and nobody would renew it."""
+        if identity in self.issuing:
+            return False
+        return identity in self.supplied or (identity in self.spare and identity not in self.leaves)
 
     def shown(self, identity: bytes, *, named: bool = False) -> str:
         """How findings call the certificate: its first place, with its name where that is not enough."""

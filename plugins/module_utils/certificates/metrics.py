@@ -93,7 +93,8 @@ def _labels(gathered: Gathered) -> dict[bytes, dict[str, str]]:
     """The labels of each certificate; where two would be alike, the fingerprint tells them apart."""
     labels = {}
     for identity, certificate in gathered.certificates.items():
-        kind = "leaf" if identity in gathered.leaves else "issuer" if identity in gathered.issuing else "spare"
+        leaf = "leaf" if identity in gathered.leaves else "issuer"
+        kind = "spare" if gathered.is_spare(identity) else leaf
         place = printable(gathered.places[identity][0])
         labels[identity] = {"place": place, "name": certificate.name, "kind": kind}
     times = Counter(tuple(one.values()) for one in labels.values())

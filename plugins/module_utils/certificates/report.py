@@ -49,7 +49,7 @@ class Judge:
                 certificate.not_before, certificate.not_after, now=self._now, thresholds=self._thresholds
             )
             self._verdicts[identity] = verdict
-            (calm if verdict.status == "ok" or self._is_spare(identity) else alarming).append(identity)
+            (calm if verdict.status == "ok" or self._gathered.is_spare(identity) else alarming).append(identity)
             if certificate.not_before > self._now:
                 findings.append(self._not_yet(identity))
         shown = heapq.nsmallest(self._healthy, calm, key=lambda one: self._verdicts[one].remaining)
@@ -60,19 +60,19 @@ class Judge:
             findings.append(self._others(calm, shown))
         return findings, left_out
 
-    def _is_spare(self, identity: bytes) -> bool:
-        gathered = self._gathered
-        return identity in gathered.spare and identity not in gathered.leaves and identity not in gathered.issuing
-
     def _expiry(self, identity: bytes) -> Finding:
         verdict = self._verdicts[identity]
         certificate = self._gathered.certificates[identity]
         issuing = identity in self._gathered.issuing
-        spare = self._is_spare(identity)
+        spare = self._gathered.is_spare(identity)
         status = "ok" if spare else verdict.status
         when = f"{_moving(verdict.remaining)}, on {_minute(certificate.ends)}"
         name = self._called(identity)
-        if spare:
+        if spare and identity in self._gathered.supplied:
+            message = (
+                f"{name} {when}; it comes with this host's package ca-certificates, and no chain here rests on it."
+            )
+        elif spare:
             message = f"{name} {when}; the chains it stands in hold without it."
         elif issuing:
             message = f"{name}, which other certificates rest on, {when}{_CHAIN_ADVICE[status]}."

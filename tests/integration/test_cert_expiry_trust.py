@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.lab.certificates import NOW_TEXT, Made, authority, make, tls_server
+from tests.lab.certificates import NOW, NOW_TEXT, Made, authority, make, tls_server
 from tests.lab.modules import findings_of, run_module
 
 TRUST, EXPIRY = "certificate.trust", "certificate.expiry"
@@ -287,3 +288,32 @@ def test_many_leaves_in_few_processes(tmp_path: Path, root: Made, store: Path) -
     ]
     assert found[1]["value"] == 151
     assert len(calls.read_text().splitlines()) <= 4
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_chains_by_chance_build_where_a_way_leads_to_the_store(tmp_path: Path, seed: int) -> None:
+    """Each chain has a known outcome: some way up must be there as a whole, valid, and end at a root of the store."""
+    chance = random.Random(seed)
+    roots = [authority(f"Root {number}") for number in range(3)]
+    store = write(tmp_path / "store.pem", roots[0], roots[1])
+    folder = tmp_path / "certs"
+    folder.mkdir()
+    junk = [authority(f"Junk {number}", issuer=roots[2]) for number in range(2)]
+    expected = {}
+    for number in range(30):
+        root = chance.choice(roots)
+        valid, issuer, presented = root in roots[:2], root, list[Made]()
+        for level in range(chance.randint(0, 3)):
+            issuer = authority(f"Middle {number}.{level}", issuer=issuer, days=chance.choice([-1, 500, 500, 500]))
+            is_there = chance.random() < 0.8
+            valid = valid and is_there and issuer.certificate.not_valid_after_utc > NOW
+            presented += [issuer] * is_there
+        leaf = make(f"h{number}.example", issuer=issuer, days=chance.choice([-1, 60, 60, 60, 60]))
+        valid = valid and leaf.certificate.not_valid_after_utc > NOW
+        presented += chance.sample(junk, chance.randint(0, 2)) + [root] * chance.randint(0, 1)
+        chance.shuffle(presented)
+        expected[str(write(folder / f"{number:02}.pem", leaf, *presented))] = valid
+    found = told([{"path": str(folder)}], trust_store=str(store))
+    refused = {finding["subject"].split(" [h")[0]: finding["status"] for finding in found if finding["status"] != "ok"}
+    assert refused == {path: "critical" for path, valid in expected.items() if not valid}
+    assert found[-1]["value"] == sum(expected.values())

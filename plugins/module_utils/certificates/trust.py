@@ -15,7 +15,7 @@ from ..runner import Runner
 from . import stores
 from .endpoints import Endpoint
 from .gather import Gathered, Presented
-from .library import Certificate, one_line, printable
+from .library import Certificate, is_authority, one_line, printable
 from .report import distinct
 from .sources import Source
 from .untrusted import Trouble, describe
@@ -64,7 +64,7 @@ class _Look:
         self._gathered = gathered
         self._name = name
         self._asking = asking
-        self._presented = [one for one in gathered.presented if one.source in asking]
+        self._presented = _ends(gathered, [one for one in gathered.presented if one.source in asking])
 
     def findings(self, *, now: float, runner: Runner, workers: int) -> list[Finding]:
         if not self._presented:
@@ -158,6 +158,14 @@ class _Look:
             message=f"Whether {len(self._presented):,} certificates lead to their trust store is unknown: "
             f"{reason.rstrip('.')}.",
         )
+
+
+def _ends(gathered: Gathered, presented: Sequence[Presented]) -> list[Presented]:
+    """Without authorities that only came along: beside a server's certificate, they are to serve its chain."""
+    crowded = [one for one in presented if one.place in gathered.crowded]
+    along = {one for one in crowded if is_authority(gathered.certificates[one.leaf].der)}
+    served = {(one.source, one.place) for one in crowded if one not in along}
+    return [one for one in presented if one not in along or (one.source, one.place) not in served]
 
 
 def _lacks_issuer(answer: Answer) -> bool:

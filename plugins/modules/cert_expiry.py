@@ -65,12 +65,13 @@ options:
         description: Whether to look into the folders below, too; O(recurse) where it is not set.
         type: bool
       trust_store:
-        description: As O(trust_store), which it goes before; V(none) leaves the trust of these certificates unchecked.
+        description: Takes the place of O(trust_store) for these certificates; V(none) leaves their trust unchecked.
         type: path
       self_signed:
         description:
           - Whether certificates that signed themselves are expected here.
-          - Where it is not set, they are none that O(sources[].names) may expect; without names, it is not judged.
+          - Where it is not set, they are not where O(sources[].names) are expected, and not judged elsewhere.
+          - Where a trust store is given, C(certificate.trust) judges them in its place.
         type: bool
   endpoints:
     description:
@@ -100,7 +101,7 @@ options:
         type: list
         elements: str
       trust_store:
-        description: As O(trust_store), which it goes before; V(none) leaves the trust of this endpoint unchecked.
+        description: Takes the place of O(trust_store) for this endpoint; V(none) leaves its trust unchecked.
         type: path
       self_signed:
         description: Whether a certificate that signed itself is expected here.
@@ -228,7 +229,7 @@ options:
   textfile:
     description:
       - File to write metrics of every certificate to, for the textfile collector of Prometheus' node_exporter.
-        Its name must end in C(.prom), its folder must exist.
+        Its name must end in C(.prom), its folder must exist. One call a host may have one.
       - It is the module's report, as the findings are, and so it is never C(changed). Check mode does not write it.
     type: path
     default: ""
@@ -320,6 +321,20 @@ EXAMPLES = r"""
         password_env: PORTAL_PASSWORD
   environment:
     PORTAL_PASSWORD: "{{ portal_password }}"
+
+- name: Hold chains against authorities, and tell Prometheus
+  careops.maintenance.cert_expiry:
+    sources:
+      - path: /etc/nginx/tls
+      - path: /etc/clinic/tls/devices
+        trust_store: /etc/clinic/tls/clinic-ca.pem
+    endpoints:
+      - host: portal.clinic.example
+      - host: 10.20.0.9
+        self_signed: true
+        trust_store: none
+    trust_store: system
+    textfile: /var/lib/prometheus/node-exporter/careops_certificates.prom
 
 - name: Alarm by days alone
   careops.maintenance.cert_expiry:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Optional
 
 from ..errors import MaintenanceError
+from ..findings import Finding
 from ..glue import Outcome
 from ..runner import Runner, run
 from . import expectations, library, names, passwords, report, self_signed, strength, supplied
@@ -115,19 +116,14 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run, writes: bool =
     _note_empty_sources(gathered, policy.sources)
     gathered.supplied = supplied.roots(gathered)
     paths = {candidate.path for candidate in candidates}
+    # Before the dates are judged: a link that has ended is no matter where the chain holds without it.
+    trusted = _trust(gathered, policy, stores, now=now.timestamp(), runner=runner) if stores else []
     outcome = _judge(gathered, policy, now=now, files=len(paths))
     if wishes:
         from .tls.probe import look_all
 
         outcome.findings = [*outcome.findings, *look_all(wishes, timeout=policy.timeout)]
-    if stores:
-        from . import trust  # plain files need nothing of it
-
-        chains = trust.wishes(policy.sources, policy.endpoints, stores)
-        trusted = trust.findings(
-            gathered, chains, now=now.timestamp(), runner=runner, workers=_workers(policy), healthy=policy.healthy
-        )
-        outcome.findings = [*outcome.findings, *trusted]
+    outcome.findings = [*outcome.findings, *trusted]
     if found is not None:
         outcome.findings = [*outcome.findings, *found.held_against(presented, timeout=policy.timeout)]
         outcome.details = {**(outcome.details or {}), "uses": found.uses}
@@ -173,6 +169,17 @@ def _with_services(policy: Policy) -> tuple[Policy, Optional[Found]]:
     found = find(policy.services, policy.endpoints, exclude=policy.exclude)
     more = replace(policy, sources=[*policy.sources, *found.sources], endpoints=[*policy.endpoints, *found.endpoints])
     return more, found
+
+
+def _trust(
+    gathered: Gathered, policy: Policy, stores: dict[int, str], *, now: float, runner: Runner
+) -> Sequence[Finding]:
+    from . import trust  # plain files need nothing of it
+
+    chains = trust.wishes(policy.sources, policy.endpoints, stores)
+    found = trust.findings(gathered, chains, now=now, runner=runner, workers=_workers(policy), healthy=policy.healthy)
+    gathered.do_without(trust.needless(gathered, now=now))
+    return found
 
 
 def _judge(gathered: Gathered, policy: Policy, *, now: datetime, files: int) -> Outcome:

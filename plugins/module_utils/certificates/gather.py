@@ -34,7 +34,8 @@ class Gathered:
     leaves_of: by number of the source. troubled: sources with problems. crowded: places with several leaves,
     which a path alone does not tell apart. seen: certificates with all their copies. keys: verdicts on the keys
     that stand beside their certificate. kept: the numbers of the sources whose leaves are kept in presented,
-    with what came with each. passwords: of keystores and private keys, by number of their source.
+    with what came with each. trusted: leaves that lead to their trust store.
+    passwords: of keystores and private keys, by number of their source.
     """
 
     certificates: dict[bytes, Certificate] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Gathered:
     seen: int = 0
     kept: frozenset[int] = frozenset()
     presented: list[Presented] = field(default_factory=list)
+    trusted: set[bytes] = field(default_factory=set)
 
     def add_problems(self, problems: Sequence[Problem]) -> None:
         for problem in problems:
@@ -101,6 +103,17 @@ class Gathered:
             self.places[identity] = [place]
         elif places[-1] != place:
             places.append(place)
+
+    def do_without(self, needless: set[bytes]) -> None:
+        """Takes these issuers out of the chains, which hold without them."""
+        self.issuing -= needless
+        self.spare |= needless
+        for leaf, issuers in list(self.chains.items()):
+            left = tuple(issuer for issuer in issuers if issuer not in needless)
+            if left:
+                self.chains[leaf] = left
+            else:
+                del self.chains[leaf]
 
     def is_spare(self, identity: bytes) -> bool:
         """Whether nothing that was seen rests on it, and nobody would renew it."""

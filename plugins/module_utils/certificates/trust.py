@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import MaintenanceError
 from ..findings import Finding
 from ..runner import Runner
-from . import stores
+from . import judge, stores
 from .endpoints import Endpoint
 from .gather import Gathered, Presented
 from .library import Certificate, is_authority, one_line, printable
@@ -55,6 +55,16 @@ def findings(
         look = _Look(gathered, name, {wish.source: wish for wish in held})
         found += look.findings(now=now, runner=runner, workers=workers)
     return _limited(found, healthy)
+
+
+def needless(gathered: Gathered, *, now: float) -> set[bytes]:
+    """Issuers that have ended, where all that rest on them lead to their store: so clients take another way."""
+    resting: dict[bytes, set[bytes]] = {}
+    for leaf, issuers in gathered.chains.items():
+        for issuer in issuers:
+            if judge.expired(gathered.certificates[issuer].not_after, now=now):
+                resting.setdefault(issuer, set()).add(leaf)
+    return {issuer for issuer, leaves in resting.items() if leaves <= gathered.trusted}
 
 
 class _Look:
@@ -104,6 +114,7 @@ class _Look:
             wish = self._asking[one.source]
             if answer == ():
                 fine[one.source] = fine.get(one.source, 0) + 1
+                self._gathered.trusted.add(one.leaf)
             else:
                 found.append(self._finding(one, wish, store, answer, proven=proven))
         return distinct(found) + [self._fine(self._asking[source], store, count) for source, count in fine.items()]

@@ -182,9 +182,19 @@ def test_open_lengths(ber: str, der_form: str) -> None:
     assert der.definite(bytes.fromhex(ber)).hex() == der_form
 
 
-@pytest.mark.parametrize("ber", ["3080020101", "3080" * 100, "30", "", "3005020101", "0480616200"])
-def test_lengths_that_lead_nowhere(ber: str) -> None:
-    with pytest.raises(ValueError, match=r"too early|too deeply|impossible|reaches over"):
+@pytest.mark.parametrize(
+    ("ber", "words"),
+    [
+        ("3080020101", "too early"),
+        ("30", "too early"),
+        ("", "too early"),
+        ("3005020101", "too early"),
+        ("0480616200", "impossible length"),
+        ("3080" * 5000, "too deeply"),
+    ],
+)
+def test_lengths_that_lead_nowhere(ber: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
         der.definite(bytes.fromhex(ber))
 
 

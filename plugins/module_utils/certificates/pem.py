@@ -75,7 +75,7 @@ def contents(data: bytes) -> Contents:
 
 def _certificate(body: bytes) -> bytes:
     """The certificate of a block in DER. Raises ValueError where servers would not load it."""
-    if body.translate(None, _BASE64):
+    if body.translate(None, _BASE64) or b"=" in body.rstrip()[:-2]:
         raise ValueError("it holds characters that are not of Base64")
     data = binascii.a2b_base64(body)
     end = der.element(data)[1]

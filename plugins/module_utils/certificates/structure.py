@@ -25,7 +25,8 @@ _TIMES = {
 }
 _ENUMERATED = 0x0A
 _SIZES = {der.NULL: 0, der.BOOLEAN: 1}
-_NEVER_CONSTRUCTED = (0x21, 0x22, 0x25, 0x26, 0x2A)
+# Numbers and the like in pieces, and tags of more than one byte.
+_NEVER = (0x21, 0x22, 0x25, 0x26, 0x2A, 0x1F, 0x3F, 0x5F, 0x7F, 0x9F, 0xBF, 0xDF, 0xFF)
 _UNKNOWN_FORM = "it has not the form of a certificate"
 
 
@@ -102,8 +103,10 @@ def _hold_anything(data: bytes, part: der.Part) -> None:
         _hold_number(data, part, tags=(part.tag,))
     elif part.tag == der.BITS:
         _hold_bits(data, part)
-    elif part.tag in _NEVER_CONSTRUCTED or part.end - part.begin != _SIZES.get(part.tag, part.end - part.begin):
+    elif part.tag in _NEVER or part.end - part.begin != _SIZES.get(part.tag, part.end - part.begin):
         raise ValueError("a parameter of an algorithm is encoded wrongly")
+    elif 0x20 <= part.tag < 0x40:
+        der.definite(data[part.at : part.end])
 
 
 def _hold_oid(data: bytes, part: der.Part) -> None:

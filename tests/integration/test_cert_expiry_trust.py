@@ -254,6 +254,17 @@ def test_a_store_that_is_not_there_or_empty(tmp_path: Path, root: Made) -> None:
         assert str(store) in finding["message"] and words in finding["message"]
 
 
+def test_long_names_and_paths_stay_one_sentence(tmp_path: Path, root: Made) -> None:
+    folder = tmp_path.joinpath(*["very-long-name-of-a-folder" * 8] * 3, "and\na line")
+    folder.mkdir(parents=True)
+    store = write(folder / "store.pem", root)
+    nobody = make("n" * 64, names=["n.example"], issuer_name="i" * 64)
+    path = write(folder / "leaf.pem", nobody)
+    # The module's result is held against the contract: one line of at most 1000 letters.
+    assert held(path, store)["status"] == "critical"
+    assert held(path, folder / "gone.pem")["status"] == "unknown"
+
+
 def test_without_openssl(tmp_path: Path, root: Made, store: Path) -> None:
     path = write(tmp_path / "a.pem", make(issuer=root))
     options = {"sources": [{"path": str(path)}], "trust_store": str(store), "now": NOW_TEXT}

@@ -156,10 +156,10 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in plain)
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, *, longest: int = _LONGEST_NAME) -> str:
     """The same, short enough for a message."""
     plain = printable(text)
-    return plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1] + "…"
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from ..errors import MaintenanceError
 from . import pem
+from .library import one_line
 from .scan import read_file, why_unreadable
 from .sources import reason_of
 
 SYSTEM = "system"
+_LONGEST = 120
 
 # Debian's comes first as a folder: openssl reads from it only what a chain needs.
 SYSTEM_STORES = (
@@ -42,7 +44,8 @@ class Store(NamedTuple):
 def find(wish: str, *, system_stores: Sequence[str] = SYSTEM_STORES) -> Store:
     """The store at this path, or the host's own. Raises MaintenanceError where there is none to use."""
     if wish != SYSTEM:
-        return _folder(wish) if os.path.isdir(wish) else Store(wish, certificates=_held(wish))
+        shown = one_line(wish, longest=_LONGEST)
+        return _folder(wish, shown) if os.path.isdir(wish) else Store(shown, certificates=_held(wish))
     shown = "the trust store of this host"
     for path in system_stores:
         if os.path.isdir(path) and _is_hashed(path, _names(path)):
@@ -52,20 +55,20 @@ def find(wish: str, *, system_stores: Sequence[str] = SYSTEM_STORES) -> Store:
     raise MaintenanceError("this host has no trust store, install the package ca-certificates")
 
 
-def _folder(path: str) -> Store:
+def _folder(path: str, shown: str) -> Store:
     names = _names(path)
     if _is_hashed(path, names):
-        return Store(path, folder=path)
+        return Store(shown, folder=path)
     files = [os.path.join(path, name) for name in names if not name.startswith(".")]
     found = [one for file in files if os.path.isfile(file) for one in _certificates(file)]
-    return Store(path, certificates=_some(path, found))
+    return Store(shown, certificates=_some(path, found))
 
 
 def _names(path: str) -> Sequence[str]:
     try:
         return sorted(os.listdir(path))
     except OSError as error:
-        raise MaintenanceError(f"the trust store {path} could not be listed: {reason_of(error)}") from None
+        raise MaintenanceError(f"the trust store {one_line(path)} could not be listed: {reason_of(error)}") from None
 
 
 def _is_hashed(path: str, names: Sequence[str]) -> bool:
@@ -78,7 +81,9 @@ def _held(path: str) -> Sequence[bytes]:
 
 def _some(path: str, found: Sequence[bytes]) -> Sequence[bytes]:
     if not found:
-        raise MaintenanceError(f"the trust store {path} holds no certificate in PEM form, put its authorities there")
+        raise MaintenanceError(
+            f"the trust store {one_line(path)} holds no certificate in PEM form, put its authorities there"
+        )
     return found
 
 
@@ -87,4 +92,4 @@ def _certificates(path: str) -> Sequence[bytes]:
         return pem.contents(read_file(path)).certificates
     except (OSError, ValueError) as error:
         why = why_unreadable(path, error)
-        raise MaintenanceError(f"the trust store {path} could not be read: {why}") from None
+        raise MaintenanceError(f"the trust store {one_line(path)} could not be read: {why}") from None

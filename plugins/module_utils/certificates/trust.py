@@ -25,6 +25,8 @@ TRUST = "certificate.trust"
 
 # Issuers that were seen elsewhere are tried for a chain that lacks one; so many are more than enough.
 _MOST_SEEN = 500
+# A message names two paths and two certificates.
+_LONGEST_PATH = 120
 
 
 @dataclass(frozen=True)
@@ -124,14 +126,12 @@ class _Look:
         certificate = known[one.leaf]
         evidence: dict[str, Any] = {"store": printable(self._name), "fingerprint": one.leaf.hex()}
         status = "critical" if answer else "unknown"
-        message = (
-            f"Whether {certificate.name} leads to {one_line(store.shown)} is unknown: openssl gave no answer to it."
-        )
+        message = f"Whether {certificate.name} leads to {store.shown} is unknown: openssl gave no answer to it."
         if answer:
             trouble = Trouble(
-                place=printable(one.place),
+                place=one_line(one.place, longest=_LONGEST_PATH),
                 served=wish.served,
-                store=one_line(store.shown),
+                store=store.shown,
                 leaf=certificate,
                 others=[known[identity] for identity in one.others],
                 faults=answer,
@@ -157,7 +157,7 @@ class _Look:
             status="ok",
             value=count,
             unit="count",
-            message=f"{who} {at} {'leads' if count == 1 else 'lead'} to {one_line(store.shown)}.",
+            message=f"{who} {at} {'leads' if count == 1 else 'lead'} to {store.shown}.",
             evidence={"store": printable(self._name)},
         )
 

@@ -128,12 +128,18 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run, writes: bool =
         outcome.findings = [*outcome.findings, *found.held_against(presented, timeout=policy.timeout)]
         outcome.details = {**(outcome.details or {}), "uses": found.uses}
     if policy.textfile and writes:
-        from . import metrics  # as above
-
-        scan = metrics.Scan(now.timestamp(), time.monotonic() - started, len(paths), len(policy.endpoints))
-        text = metrics.render(gathered, outcome.findings, thresholds=policy.thresholds, scan=scan)
-        metrics.write(policy.textfile, text, findings=outcome.findings)
+        _write_metrics(gathered, policy, outcome, now=now.timestamp(), seconds=time.monotonic() - started)
     return outcome
+
+
+def _write_metrics(gathered: Gathered, policy: Policy, outcome: Outcome, *, now: float, seconds: float) -> None:
+    """Raises MaintenanceError where their file cannot be written."""
+    from . import metrics  # most runs write none
+
+    details = outcome.details or {}
+    scan = metrics.Scan(now, seconds, files=details["files"], endpoints=details["endpoints"])
+    text = metrics.render(gathered, outcome.findings, thresholds=policy.thresholds, scan=scan)
+    metrics.write(policy.textfile, text, findings=outcome.findings)
 
 
 def _tls_wishes(policy: Policy) -> list[tuple[Endpoint, Wish]]:

@@ -448,7 +448,7 @@ def test_endpoints_that_do_not_answer(folder: Path) -> None:
     messages = {finding["subject"]: finding["message"] for finding in findings_of(result, READABLE)}
     assert "refused" in messages[f"127.0.0.1:{ports['refused']}"]
     assert "no answer within 0.7 seconds" in messages[f"127.0.0.1:{ports['silent']}"]
-    assert "TLS handshake failed" in messages[f"127.0.0.1:{ports['rude']}"]
+    assert "its answer is no TLS, check its port" in messages[f"127.0.0.1:{ports['rude']}"]
     assert "cannot be resolved" in messages["no-such-host.invalid:443"]
     assert len(messages) == 4
     assert only(result, EXPIRY)["status"] == "ok"

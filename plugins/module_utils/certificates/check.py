@@ -122,7 +122,8 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run, writes: bool =
     if wishes:
         from .tls.probe import look_all
 
-        outcome.findings = [*outcome.findings, *look_all(wishes, timeout=policy.timeout)]
+        dead = {one.endpoint.label: one.problem for one in presented if one.dead}
+        outcome.findings = [*outcome.findings, *look_all(wishes, timeout=policy.timeout, dead=dead)]
     outcome.findings = [*outcome.findings, *trusted]
     if found is not None:
         outcome.findings = [*outcome.findings, *found.held_against(presented, timeout=policy.timeout)]

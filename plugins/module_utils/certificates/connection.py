@@ -15,6 +15,10 @@ from .names import address, ascii_name
 from .sources import reason_of
 
 
+# What openssl says of an answer that is no TLS record; which of them depends on its version and the answer.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+
+
 def opened(endpoint: Endpoint, *, timeout: float) -> socket.socket:
     """A socket on which TLS may begin. timeout: seconds for connecting, and again for what is spoken before TLS.
 
@@ -72,6 +76,8 @@ def why(error: Union[OSError, ValueError], *, timeout: float) -> str:
         return f"no answer within {timeout:g} seconds"
     if isinstance(error, socket.gaierror):
         return f"its name cannot be resolved ({reason_of(error)})"
+    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        return "its answer is no TLS, check its port, and whether TLS begins only when asked for (starttls)"
     if isinstance(error, ssl.SSLError):
         return f"the TLS handshake failed ({_words(error)})"
     if isinstance(error, ConnectionError):

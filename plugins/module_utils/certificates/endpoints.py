@@ -83,8 +83,12 @@ def endpoint(*, port: Optional[int] = None, starttls: Optional[str] = None, **mo
 
 @dataclass(frozen=True)
 class Presented:
-    """The certificates of the handshake (DER, the server's own first), or why there are none."""
+    """The certificates of the handshake (DER, the server's own first), or why there are none.
+
+    dead: whether TLS did not even begin, or nothing came back, so that more questions would only cost time.
+    """
 
     endpoint: Endpoint
     certificates: Sequence[bytes] = ()
     problem: str = ""
+    dead: bool = False

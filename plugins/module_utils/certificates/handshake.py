@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,16 +42,19 @@ def _context() -> ssl.SSLContext:
 
 
 def _fetch(endpoint: Endpoint, *, context: ssl.SSLContext, timeout: float) -> Presented:
+    begun = False
     try:
         server_name = connection.server_name(endpoint)
         plain = connection.opened(endpoint, timeout=timeout)
+        begun = True
         with plain, context.wrap_socket(plain, server_hostname=server_name) as secured:
             presented = _presented(secured)
         if len(presented) == 1 and not _SHOWS_CHAIN:
             presented = chain_by_openssl(endpoint, server_name, timeout=timeout) or presented
         return Presented(endpoint, presented)
     except (OSError, ValueError) as error:
-        return Presented(endpoint, problem=connection.why(error, timeout=timeout))
+        dead = not begun or isinstance(error, socket.timeout)
+        return Presented(endpoint, problem=connection.why(error, timeout=timeout), dead=dead)
 
 
 def chain_by_openssl(

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Optional
 
 from ...findings import Finding
 from .. import connection
@@ -29,13 +30,24 @@ _MOST_READ = 65536
 _SHUTS_OUT = "a MySQL server shuts out hosts that ask this way, ask it on its own host at 127.0.0.1"
 
 
-def look_all(wishes: Sequence[tuple[Endpoint, Wish]], *, timeout: float) -> list[Finding]:
+def look_all(
+    wishes: Sequence[tuple[Endpoint, Wish]], *, timeout: float, dead: Optional[Mapping[str, str]] = None
+) -> list[Finding]:
     """The findings on the TLS policy of these endpoints, side by side; each is asked one thing after the other.
 
     timeout: seconds for each of connecting, STARTTLS and the answer; twelve times that for an endpoint.
+    dead: labels of endpoints that need not be asked, and why, as the end of a sentence.
     """
+
+    known = dead or {}
+
+    def found(one: tuple[Endpoint, Wish]) -> list[Finding]:
+        endpoint, wish = one
+        seen = Seen(problem=known[endpoint.label]) if endpoint.label in known else look(endpoint, wish, timeout=timeout)
+        return judge(endpoint, wish, seen)
+
     with ThreadPoolExecutor(min(AT_ONCE, len(wishes) or 1)) as threads:
-        parts = threads.map(lambda one: judge(one[0], one[1], look(*one, timeout=timeout)), wishes)
+        parts = threads.map(found, wishes)
         return [finding for part in parts for finding in part]
 
 

@@ -14,7 +14,6 @@ from .endpoints import Endpoint
 from .names import address, ascii_name
 from .sources import reason_of
 
-
 # What openssl says of an answer that is no TLS record; which of them depends on its version and the answer.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 
@@ -76,10 +75,8 @@ def why(error: Union[OSError, ValueError], *, timeout: float) -> str:
         return f"no answer within {timeout:g} seconds"
     if isinstance(error, socket.gaierror):
         return f"its name cannot be resolved ({reason_of(error)})"
-    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
-        return "its answer is no TLS, check its port, and whether TLS begins only when asked for (starttls)"
     if isinstance(error, ssl.SSLError):
-        return f"the TLS handshake failed ({_words(error)})"
+        return _words(error)
     if isinstance(error, ConnectionError):
         refused = isinstance(error, ConnectionRefusedError)
         return "the connection was refused, nothing listens there" if refused else "the server closed the connection"
@@ -90,4 +87,6 @@ def why(error: Union[OSError, ValueError], *, timeout: float) -> str:
 
 def _words(error: ssl.SSLError) -> str:
     reason = getattr(error, "reason", None) or error.strerror or str(error)
-    return str(reason).replace("_", " ").lower()
+    if reason in _NO_TLS:
+        return "its answer is no TLS, check its port, and whether TLS begins only when asked for (starttls)"
+    return f"the TLS handshake failed ({str(reason).replace('_', ' ').lower()})"

@@ -79,7 +79,11 @@ class Acting:
         self._backups = os.path.join(policy.backup_dir, wanted.name)
 
     def expected(self, present: pair.Pair) -> Sequence[str]:
-        """The names that a new certificate must cover."""
+        """The names that a new certificate must cover. Raises MaintenanceError where nothing tells them."""
+        if present.unreadable and not self._wanted.names:
+            raise MaintenanceError(
+                f"The present certificate does not tell what a new one must cover ({present.unreadable}): set names."
+            )
         return self._wanted.names or present.names
 
     def faults(self, found: pair.Pair, expected: Sequence[str]) -> list[str]:
@@ -95,11 +99,14 @@ class Acting:
         try:
             self._serving.test()
         except NotServing as trouble:
-            self._not_begun(present, decided, f"a reload would fail, since {trouble}", cause="configuration")
-            return
+            if not pair.broken(present):  # else that may be the very reason
+                self._not_begun(present, decided, f"a reload would fail, since {trouble}", cause="configuration")
+                return
         if decided.what == plan.RELOAD:
             self._reload(present, decided, answering=answering, started=started)
             return
+        if self._wanted.trust_store:  # one that cannot be used would cost an order
+            self._host.trust(present, self._wanted.trust_store, self._host.now)
         try:
             kept = backup.take(self._backups, now=self._host.now, fill=self._store.back_up)
         except OSError as error:
@@ -150,10 +157,10 @@ class Acting:
             finding, kind = report.not_ordered(name, diagnosis, pair=present), diagnosis.kind
         self._store.restore(kept)  # a client that writes the installed files itself may have written half of them
         self._store.forget()
-        self._end(failed_with=kind)
         self._findings.append(finding)
         seconds = self._host.ticks() - started
         self._actions.append(report.failed_action(name, "renew", finding.message, changed=False, seconds=seconds))
+        self._end(failed_with=kind)
         return None
 
     def _put_into_use(
@@ -179,11 +186,11 @@ class Acting:
         except (NotServing, pair.Unusable, MaintenanceError, OSError) as trouble:
             self._roll_back(present, str(trouble).rstrip("."), kept=kept, answering=answering, started=started)
             return False
-        self._end(failed_with="")
-        self._store.forget()
         self._findings += report.served(name, new, proven)
         self._findings.append(report.succeeded(name, decided, new, services=services_of(self._wanted)))
         self._actions.append(report.done(name, decided, present, new, seconds=self._host.ticks() - started))
+        self._end(failed_with="")
+        self._store.forget()
         return True
 
     def _roll_back(
@@ -199,17 +206,20 @@ class Acting:
             self._actions.append(report.failed_action(name, "roll_back", words(error), changed=True, seconds=seconds))
             return
         proof = self._prove_back(present, answering=answering)
-        self._end(failed_with="activation")
         self._findings.append(report.rolled_back(name, reason, proof=proof))
         seconds = self._host.ticks() - started
         self._actions.append(report.failed_action(name, "renew", reason, changed=False, seconds=seconds))
         self._actions.append(
             Action(action="roll_back", target=name, changed=False, outcome="done", after=present.told())
         )
+        self._end(failed_with="activation")
 
     def _prove_back(self, present: pair.Pair, *, answering: Sequence[str]) -> str:
         """Whether what was there before is served again, as the end of a sentence."""
         told = f"the one before it, valid until {present.leaf.ends}, is back"
+        wrong = pair.broken(present)
+        if wrong:
+            return f"what was there before it, which no service can use ({wrong}), is back on disk"
         try:
             stale = self._serving.now().others_than(present.fingerprint)
             self._read_again(needed=bool(stale) or not answering)
@@ -233,14 +243,17 @@ class Acting:
             if needed:
                 raise
 
-    def finish(self, begun: Mapping[str, Any]) -> None:
-        """Goes on with what an interrupted run was doing where that is possible, else goes back."""
+    def finish(self, begun: Mapping[str, Any]) -> bool:
+        """Goes on with what an interrupted run was doing where that is possible, else goes back.
+
+        Returns whether this run may do more: not where it could not put into use what there was.
+        """
         name, phase, kept = self._wanted.name, str(begun.get("phase")), str(begun.get("backup"))
         if not os.path.isdir(kept):
             self._journal.over()
             told = "its backup is gone, so what is on disk stays as it is"
             self._findings.append(report.leftover(name, phase=phase, done_now=told, status="warning"))
-            return
+            return True
         started = self._host.ticks()
         self._store.restore(kept)  # the files may be half of the one certificate and half of the other
         before = self._store.present()
@@ -249,12 +262,13 @@ class Acting:
             self._store.forget()
             self._end(failed_with="")
             self._findings.append(report.leftover(name, phase=phase, done_now="what was there before it is in place"))
-            return
+            return True
         again = plan.Plan(plan.INSTALL, "an earlier run was interrupted")
         answering = list(self._serving.now().fingerprints)
         came = self._put_into_use(before, new, again, kept=kept, answering=answering, started=started)
         told = "this run put it into use" if came else "this run put back what was there before it"
         self._findings.append(report.leftover(name, phase=phase, done_now=told))
+        return came
 
     def _end(self, *, failed_with: str) -> None:
         """Nothing is left to go on with. failed_with: the kind of trouble; empty for none."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from datetime import datetime
@@ -14,6 +15,7 @@ from ..clock import to_text
 from ..files import sync_folder
 
 _PARTIAL = ".partial"
+_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d{6}")
 
 
 def take(folder: str, *, now: datetime, fill: Callable[[str], None]) -> str:
@@ -49,6 +51,6 @@ def _sync(folder: str) -> None:
 
 
 def prune(folder: str, *, keep: int) -> None:
-    """Leaves the newest so many. Raises OSError."""
-    for name in sorted(os.listdir(folder))[:-keep]:
+    """Leaves the newest so many, and what is no backup. Raises OSError."""
+    for name in sorted(name for name in os.listdir(folder) if _NAME.match(name))[:-keep]:
         shutil.rmtree(os.path.join(folder, name))

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Optional
 
 from .ari import Suggestion
-from .pair import Pair
+from .pair import Pair, broken
 
 # Renewers of this field act when a third is left, or half of a lifetime of up to ten days.
 _SHORT = timedelta(days=10).total_seconds()
@@ -35,10 +35,13 @@ def due(
     suggestion: Optional[Suggestion] = None,
     interval: timedelta = timedelta(0),
 ) -> Due:
-    """Judges it by, in this order: names it lacks, its authority's suggestion (RFC 9773), its lifetime.
+    """Judges it by, in this order: whether it is of any use, names it lacks, its authority's suggestion (RFC 9773), its lifetime.
 
     interval: until somebody looks again; what becomes due before then is due now (RFC 9773, 4.2).
     """
+    wrong = broken(pair)
+    if wrong:
+        return Due(True, f"services cannot use it ({wrong})", now)
     if missing:
         return Due(True, f"it does not cover {', '.join(missing)}", now)
     by_lifetime = renewal_moment(pair, renew_days=renew_days)

@@ -48,7 +48,8 @@ class Renewal:
     def work(self) -> None:
         """Does what the mode asks for. What goes wrong becomes a finding."""
         try:
-            self._look_for_leftovers()
+            if not self._look_for_leftovers():
+                return  # what could not be put into use just now is not tried a second time
             present = self._store.present()
             if self._policy.mode == "validate":
                 self._validate(present)
@@ -63,14 +64,16 @@ class Renewal:
         check = report.VALID if self._policy.mode == "validate" else report.DUE
         self.findings.append(report.unreadable(self._wanted.name, check, reason))
 
-    def _look_for_leftovers(self) -> None:
+    def _look_for_leftovers(self) -> bool:
+        """Deals with what an interrupted run left; whether there may be more to do."""
         begun = self._journal.unfinished()
         if begun is None:
-            return
+            return True
         if not self._policy.looks_only:
-            self._acting.finish(begun)
-        elif not is_locked(self._policy.state_dir):  # else it is not left over, but going on
+            return self._acting.finish(begun)
+        if not is_locked(self._policy.state_dir):  # else it is not left over, but going on
             self.findings.append(report.leftover(self._wanted.name, phase=str(begun.get("phase")), done_now=""))
+        return True
 
     def _renew(self, present: pair.Pair) -> None:
         seen = self._see(present)
@@ -115,7 +118,7 @@ class Renewal:
 
     def _suggestion(self, present: pair.Pair) -> Optional[ari.Suggestion]:
         directory = self._store.directory()
-        if not self._policy.use_ari or not directory:
+        if not self._policy.use_ari or not directory or present.unreadable:
             return None
         known = self._journal.kept("suggestion")
         suggestion, keep = ari.ask(

@@ -19,7 +19,8 @@ from .store import read_file, replace_content
 
 # In the order in which links are switched: a service that reads in between finds the key it can refuse.
 KINDS = ("privkey", "cert", "chain", "fullchain")
-_SETTING = re.compile(r"^\s*([a-z_]+)\s*=\s*(.*?)\s*$", re.MULTILINE)
+_SETTING = re.compile(r"^[ \t]*([a-z_]+)[ \t]*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_QUOTED = re.compile(r"""('''|\"""|'|")(.*?)\1\s*(?:#.*)?""")
 
 
 class Lineage:
@@ -38,7 +39,8 @@ class Lineage:
                 f"{self.conf_path} is not there or may not be read: certbot knows no certificate {self.name} here; "
                 f"obtain it once with certbot certonly --cert-name {self.name}, or correct its name."
             )
-        return dict(_SETTING.findall(text))
+        found = {name: unquoted(value) for name, value in _SETTING.findall(text)}
+        return {name: value for name, value in found.items() if value != "None"}
 
     @property
     def archive(self) -> str:
@@ -50,8 +52,9 @@ class Lineage:
         return self.settings().get(kind) or os.path.join(self.config_dir, "live", self.name, f"{kind}.pem")
 
     def present(self) -> pair.Pair:
-        """What the links lead to. Raises Unusable, OSError, MaintenanceError."""
-        return pair.read(read_file(self.link("fullchain")), read_file(self.link("privkey")))
+        """What the links lead to. Raises OSError, MaintenanceError."""
+        self.current()
+        return pair.read_anyway(read_file(self.link("fullchain")), read_file(self.link("privkey")))
 
     def generation(self, number: int) -> Optional[pair.Pair]:
         """A generation of the archive; None where it is not whole. Raises Unusable."""
@@ -74,15 +77,18 @@ class Lineage:
 
     def current(self) -> int:
         """The generation that the links lead to. Raises MaintenanceError where they are no links of certbot."""
-        match = None
-        with contextlib.suppress(OSError):
-            match = re.fullmatch(r"cert(\d+)\.pem", os.path.basename(os.readlink(self.link("cert"))))
-        if match is None:
-            raise MaintenanceError(
-                f"{self.link('cert')} is no link into the archive: somebody has replaced certbot's links by files; "
-                "put the links back, for instance from a backup of the folder."
-            )
-        return int(match.group(1))
+        numbers = {}
+        for kind in KINDS:
+            match = None
+            with contextlib.suppress(OSError):
+                match = re.fullmatch(rf"{kind}(\d+)\.pem", os.path.basename(os.readlink(self.link(kind))))
+            if match is None:
+                raise MaintenanceError(
+                    f"{self.link(kind)} is no link into the archive: somebody has replaced certbot's links by files; "
+                    "put the links back, for instance from a backup of the folder."
+                )
+            numbers[kind] = int(match.group(1))
+        return numbers["cert"]
 
     def add(self, other: Lineage, number: int) -> int:
         """Takes a generation of another lineage over into the archive; returns its number here.
@@ -117,6 +123,12 @@ class Lineage:
         for kind in KINDS:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path(kind, number))
+
+
+def unquoted(value: str) -> str:
+    """A value of a renewal configuration: certbot quotes those with commas, quotation marks or a hash sign."""
+    quoted = _QUOTED.fullmatch(value)
+    return quoted.group(2) if quoted else value.partition("#")[0].rstrip()
 
 
 def switch_link(link: str, target: str) -> None:

@@ -25,7 +25,7 @@ class OwnFiles:
         self._directory = acme_directory
 
     def present(self) -> pair.Pair:
-        return pair.read(*map(read_file, self._installed))
+        return pair.read_anyway(*map(read_file, self._installed))
 
     def directory(self) -> str:
         return self._directory
@@ -50,6 +50,11 @@ class OwnFiles:
             os.chown(os.path.join(folder, name), state.st_uid, state.st_gid)
 
     def install(self) -> None:
+        if self._installed[0] == self._installed[1]:
+            # HAProxy's way: one file with both.
+            content = b"".join(read_file(issued).rstrip() + b"\n" for issued in dict.fromkeys(self._issued))
+            _give(self._installed[0], content, like=self._installed[0])
+            return
         # The key first: until the certificate follows, no service can be reloaded with a pair that seems right.
         for issued, installed in zip(self._issued[::-1], self._installed[::-1]):
             if not os.path.samefile(issued, installed):

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ..certificates import chain, der, keys, library, pem
+from ..certificates import algorithms, chain, der, keys, library, pem
 from ..certificates import names as naming
+
+
+_NO_KEY = "there is no private key"
 
 
 class Unusable(Exception):
@@ -24,7 +27,8 @@ class Pair:
     """The files' content, and what they say.
 
     certificate: the content of the file with the chain; key: of the file with the private key.
-    fingerprint: SHA-256 of the leaf. not_before, not_after: its validity, both inclusive.
+    fingerprint: SHA-256 of the leaf. not_before, not_after: its validity, both inclusive. unreadable: why the files
+    say nothing, the end of a sentence; of such a pair only the content is known.
     """
 
     certificate: bytes
@@ -36,6 +40,7 @@ class Pair:
     not_after: datetime
     dns: Sequence[str]
     addresses: Sequence[str]
+    unreadable: str = ""
 
     @property
     def lifetime(self) -> float:
@@ -49,6 +54,8 @@ class Pair:
 
     def told(self) -> dict[str, Any]:
         """What of it a record holds."""
+        if self.unreadable:
+            return {"unreadable": self.unreadable}
         return {"fingerprint": self.fingerprint, "not_after": self.leaf.ends, "serial": self.leaf.serial}
 
 
@@ -85,15 +92,40 @@ def read(certificate: bytes, key: bytes) -> Pair:
     )
 
 
+def read_anyway(certificate: bytes, key: bytes) -> Pair:
+    """Makes the pair of what services have now, which has to be replaced where it is not readable."""
+    try:
+        return read(certificate, key)
+    except Unusable as error:
+        nothing = algorithms.Key("", 0, "")
+        leaf = library.Certificate(b"", 0, 0, "no moment", "an unknown moment", "", "", "", "", nothing, "")
+        epoch = datetime.fromtimestamp(0, timezone.utc)
+        return Pair(certificate, key, leaf, (), "", epoch, epoch, (), (), unreadable=str(error))
+
+
+def broken(pair: Pair) -> str:
+    """Why no service can use the pair, whatever it is for and whenever; the end of a sentence, or empty."""
+    if pair.unreadable:
+        return pair.unreadable
+    verdict = _key_verdict(pair)
+    if verdict.status == "critical":
+        return "its private key belongs to another certificate"
+    return verdict.reason if verdict.reason == _NO_KEY else ""
+
+
+def _key_verdict(pair: Pair) -> keys.Verdict:
+    private = pem.contents(pair.key)
+    return keys.compare(private, [pair.leaf.der]) if keys.any_in(private) else keys.Verdict("unknown", _NO_KEY)
+
+
 def faults(pair: Pair, *, expected: Sequence[str], now: datetime) -> list[str]:
     """Why no service may be given this pair; each the end of a sentence."""
-    found = []
-    private = pem.contents(pair.key)
-    there = keys.any_in(private)
-    verdict = keys.compare(private, [pair.leaf.der]) if there else keys.Verdict("unknown", "there is no private key")
-    if verdict.status == "critical":
-        found.append("its private key belongs to another certificate")
-    elif verdict.status == "unknown":
+    wrong = broken(pair)
+    found = [wrong] if wrong else []
+    if pair.unreadable:
+        return found
+    verdict = _key_verdict(pair)
+    if verdict.status == "unknown" and not wrong:
         found.append(f"its private key cannot be held against it ({verdict.reason})")
     lacking = missing(pair, expected)
     if lacking:

@@ -13,7 +13,7 @@ from typing import Any, Optional
 from ..clock import parse_moment, to_text
 from ..errors import MaintenanceError
 from .due import Due, renewal_moment
-from .pair import Pair
+from .pair import Pair, broken
 from .serving import Served
 
 NOTHING, ORDER, INSTALL, RELOAD, WAIT = "nothing", "order", "install", "reload", "wait"
@@ -62,11 +62,10 @@ def decide(seen: Seen, *, mode: str, now: datetime, renew_days: float) -> Plan:
 
 
 def _is_progress(obtained: Pair, present: Pair, *, now: datetime, renew_days: float) -> bool:
-    return (
-        obtained.fingerprint != present.fingerprint
-        and obtained.not_after > present.not_after
-        and now < renewal_moment(obtained, renew_days=renew_days)
-    )
+    if now >= renewal_moment(obtained, renew_days=renew_days):
+        return False
+    newer = obtained.fingerprint != present.fingerprint and obtained.not_after > present.not_after
+    return newer or bool(broken(present))
 
 
 def failure(kind: str, *, now: datetime, retry: timedelta) -> dict[str, str]:

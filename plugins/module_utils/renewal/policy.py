@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ..certificates.endpoints import Endpoint
+from ..certificates.names import ascii_name
 from ..errors import MaintenanceError
 
 MODES = ("auto", "force", "check", "validate")
@@ -76,6 +77,11 @@ class Wanted:
         fault = self._command_fault() if self.client == "command" else self._certbot_fault()
         if fault:
             raise MaintenanceError(f"The certificate {self.name} {fault}.")
+        for name in self.names:
+            try:
+                ascii_name(name)
+            except ValueError:
+                raise MaintenanceError(f"The certificate {self.name} is for {name}, which is no host name.") from None
         for service in self.services:
             if not service.reload:
                 raise MaintenanceError(f"The service {service.name} of {self.name} needs a command that reloads it.")
@@ -85,6 +91,8 @@ class Wanted:
             return "is renewed by a command of its own: set command, certificate and key"
         if bool(self.issued_certificate) != bool(self.issued_key):
             return "needs both issued_certificate and issued_key, or neither"
+        if self.issued_certificate and self.issued_certificate == self.issued_key and self.certificate != self.key:
+            return "would have its private key in the file of the certificate: set certificate and key to one file"
         if self.authenticator:
             return "is not renewed by certbot, so it has no authenticator"
         return ""

@@ -38,8 +38,8 @@ def due_finding(name: str, pair: Pair, due: Due, *, now: datetime, acts: bool) -
         check=DUE,
         subject=name,
         status=status,
-        value=round(left, 2),
-        unit="days",
+        value=None if pair.unreadable else round(left, 2),
+        unit=None if pair.unreadable else "days",
         message=message,
         evidence={**pair.told(), "due_at": to_text(due.at)},
     )

@@ -33,7 +33,7 @@ class Store(Protocol):
     """The files of one certificate. Every method may raise OSError."""
 
     def present(self) -> Pair:
-        """What services are given now. Raises Unusable."""
+        """What services are given now, though unreadable. Raises MaintenanceError."""
 
     def directory(self) -> str:
         """Address of the authority's ACME directory; empty where it is not known."""

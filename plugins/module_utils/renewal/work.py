@@ -81,5 +81,7 @@ def _renewal(wanted: Wanted, *, policy: Policy, host: Host) -> Renewal:
         store = CertbotFiles(wanted, certbot=policy.certbot, folder=folder)
     else:
         store = OwnFiles(wanted, acme_directory=policy.acme_directory)
-    serving = Serving(wanted, run=host.run, ask=looker(timeout=_LOOK_SECONDS), timeout=policy.serve_timeout)
+    # Not with the lock: what a reload or a hook starts may stay for ever.
+    unlocked = functools.partial(run, grace=_GRACE)
+    serving = Serving(wanted, run=unlocked, ask=looker(timeout=_LOOK_SECONDS), timeout=policy.serve_timeout)
     return Renewal(wanted, policy=policy, host=host, store=store, serving=serving, journal=Journal(folder))

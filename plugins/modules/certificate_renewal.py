@@ -46,7 +46,8 @@ options:
       names:
         description:
           - Host names, wildcards and IP addresses that a new certificate must cover; those of the present one where
-            there are none. A present certificate that does not cover them is due.
+            there are none. A present certificate that does not cover them is due, and certbot orders them in addition.
+          - A present certificate that cannot be read is renewed only where they are set.
         type: list
         elements: str
         default: []
@@ -100,7 +101,7 @@ options:
         description: File with the certificate and its chain that services read, for V(command).
         type: path
       key:
-        description: File with its private key, which may be the same, for V(command).
+        description: File with its private key, for V(command). Where it is the same, it gets certificate and key.
         type: path
       command:
         description: Argument vector of a client that obtains a new certificate, such as acme.sh or lego. No shell.

@@ -105,7 +105,8 @@ class Acting:
         if decided.what == plan.RELOAD:
             self._reload(present, decided, answering=answering, started=started)
             return
-        if self._wanted.trust_store:  # one that cannot be used would cost an order
+        self.expected(present)  # what would be found out too late otherwise, at the cost of an order
+        if self._wanted.trust_store:
             self._host.trust(present, self._wanted.trust_store, self._host.now)
         try:
             kept = backup.take(self._backups, now=self._host.now, fill=self._store.back_up)
@@ -182,7 +183,7 @@ class Acting:
             self._serving.reload()
             proven = self._serving.prove(new.fingerprint, at=answering)
             for hook in self._store.hooks():
-                self._serving.hook(hook.argv, hook.environment)
+                self._serving.hook(hook.argv, hook.environment, timeout=self._policy.timeout)
         except (NotServing, pair.Unusable, MaintenanceError, OSError) as trouble:
             self._roll_back(present, str(trouble).rstrip("."), kept=kept, answering=answering, started=started)
             return False

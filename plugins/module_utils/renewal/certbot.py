@@ -17,11 +17,12 @@ from ..runner import Runner
 from . import pair
 from .lineage import KINDS, Lineage, copy_tree, switch_link
 from .policy import Certbot, Wanted
+from .standin import stand_in
 from .store import Hook, OrderFailed, read_file, replace_content
 
 # These would act on a certificate that nobody has looked at yet.
 _PROBLEM = re.compile(r'\{[^{}]*"type": *"urn:ietf:params:acme:error:[^{}]*\}')
-_NOT_STAGED = re.compile(r"^\s*(?:renew_hook|deploy_hook|installer|directory_hooks)\s*=.*\n?", re.MULTILINE)
+_NOT_STAGED = re.compile(r"^[ \t]*(?:renew_hook|deploy_hook|installer)\s*=.*\n?", re.MULTILINE)
 
 
 class CertbotFiles:
@@ -48,11 +49,14 @@ class CertbotFiles:
         argv = [self._certbot.program, "renew", "--cert-name", self._wanted.name, "--force-renewal"]
         argv += ["--non-interactive", "--no-random-sleep-on-renew", "--config-dir", self._staged.config_dir]
         argv += ["--work-dir", self._certbot.work_dir, "--logs-dir", self._certbot.logs_dir]
-        argv += authenticator_options(self._wanted)
+        # Those hooks run once the certificate is in use, also where certbot's cli.ini names one.
+        argv += ["--deploy-hook", "", *authenticator_options(self._wanted)]
         log = os.path.join(self._certbot.logs_dir, "letsencrypt.log")
-        already = _size(log)
+        before = _mark(log)
         done = run(argv, environment=self._environment(), timeout=timeout)
         if done.returncode:
+            # Certbot begins a new file for every run, unless it is told to keep no old ones as Debian does.
+            already = before[1] if _mark(log)[0] == before[0] else 0
             raise OrderFailed("\n".join((done.stdout, done.stderr, *problems(text_of(log), already=already))))
 
     def _environment(self) -> dict[str, str]:
@@ -65,13 +69,30 @@ class CertbotFiles:
         archive, live = (os.path.join(staged.config_dir, name, staged.name) for name in ("archive", "live"))
         for folder in (archive, live, os.path.dirname(staged.conf_path)):
             os.makedirs(folder, mode=0o700)
+        contents = self._to_renew()
         for kind in KINDS:
             mode = os.stat(real.link(kind)).st_mode & 0o777
-            write_atomic(os.path.join(archive, f"{kind}{number}.pem"), read_file(real.link(kind)), mode=mode)
+            write_atomic(os.path.join(archive, f"{kind}{number}.pem"), contents[kind], mode=mode)
             os.symlink(f"../../archive/{staged.name}/{kind}{number}.pem", os.path.join(live, f"{kind}.pem"))
         os.symlink(os.path.join(real.config_dir, "accounts"), os.path.join(staged.config_dir, "accounts"))
+        for when in ("pre", "post"):  # such as stop and start what has the port
+            hooks = os.path.join(real.config_dir, "renewal-hooks", when)
+            if os.path.isdir(hooks):
+                os.makedirs(os.path.join(staged.config_dir, "renewal-hooks"), mode=0o700, exist_ok=True)
+                os.symlink(hooks, os.path.join(staged.config_dir, "renewal-hooks", when))
         conf = staged_conf(read_file(real.conf_path).decode(), archive=archive, live=live)
         write_atomic(staged.conf_path, conf.encode(), mode=0o600)
+
+    def _to_renew(self) -> dict[str, bytes]:
+        """The content of each file of the copy. Certbot orders for the names of the certificate that it finds."""
+        contents = {kind: read_file(self._live.link(kind)) for kind in KINDS}
+        present = self.present()
+        lacking = [] if present.unreadable else pair.missing(present, self._wanted.names)
+        if lacking or pair.broken(present):
+            names = [*present.names, *lacking] or self._wanted.names
+            other = stand_in(names, key=contents["privkey"])
+            contents = {**dict.fromkeys(KINDS, other.certificate), "privkey": other.key}
+        return contents
 
     def obtained(self) -> Optional[pair.Pair]:
         if not os.path.exists(self._staged.conf_path):
@@ -154,11 +175,13 @@ class CertbotFiles:
         return [Hook(argv, environment) for argv in argvs]
 
 
-def _size(path: str) -> int:
+def _mark(path: str) -> tuple[int, int]:
+    """Which file it is, and how long."""
     try:
-        return os.stat(path).st_size
+        state = os.stat(path)
     except OSError:
-        return 0
+        return 0, 0
+    return state.st_ino, state.st_size
 
 
 def problems(log: str, *, already: int) -> list[str]:
@@ -194,9 +217,9 @@ def authenticator_options(wanted: Wanted) -> list[str]:
 def staged_conf(conf: str, *, archive: str, live: str) -> str:
     """The renewal configuration for the copy: its own files, no hooks that deploy, no installer."""
     top, mark, rest = conf.partition("[renewalparams]")
-    top = re.sub(r"^\s*archive_dir\s*=.*$", f"archive_dir = {archive}", top, flags=re.MULTILINE)
+    top = re.sub(r"^[ \t]*archive_dir\s*=.*$", f"archive_dir = {archive}", top, flags=re.MULTILINE)
     if "archive_dir" not in top:
         top = f"archive_dir = {archive}\n{top}"
     for kind in KINDS:
-        top = re.sub(rf"^\s*{kind}\s*=.*$", f"{kind} = {live}/{kind}.pem", top, flags=re.MULTILINE)
+        top = re.sub(rf"^[ \t]*{kind}\s*=.*$", f"{kind} = {live}/{kind}.pem", top, flags=re.MULTILINE)
     return top + mark + _NOT_STAGED.sub("", rest)

@@ -35,7 +35,7 @@ def due(
     suggestion: Optional[Suggestion] = None,
     interval: timedelta = timedelta(0),
 ) -> Due:
-    """Judges it by, in this order: whether it is of any use, names it lacks, its authority's suggestion (RFC 9773), its lifetime.
+    """Judges it by, in this order: use, names it lacks, its authority's suggestion (RFC 9773), its lifetime.
 
     interval: until somebody looks again; what becomes due before then is due now (RFC 9773, 4.2).
     """

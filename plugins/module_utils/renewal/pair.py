@@ -14,7 +14,6 @@ from typing import Any
 from ..certificates import algorithms, chain, der, keys, library, pem
 from ..certificates import names as naming
 
-
 _NO_KEY = "there is no private key"
 
 

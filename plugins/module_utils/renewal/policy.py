@@ -78,10 +78,8 @@ class Wanted:
         if fault:
             raise MaintenanceError(f"The certificate {self.name} {fault}.")
         for name in self.names:
-            try:
-                ascii_name(name)
-            except ValueError:
-                raise MaintenanceError(f"The certificate {self.name} is for {name}, which is no host name.") from None
+            if not _is_name(name):
+                raise MaintenanceError(f"The certificate {self.name} is for {name!r}, which is no host name.")
         for service in self.services:
             if not service.reload:
                 raise MaintenanceError(f"The service {service.name} of {self.name} needs a command that reloads it.")
@@ -165,6 +163,13 @@ class Policy:
                 raise MaintenanceError(f"The option {option} must be more than 0 seconds.")
         if self.backups_kept < 1:
             raise MaintenanceError("The option backups_kept must be at least 1: the last one is the way back.")
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return bool(ascii_name(name))
+    except ValueError:
+        return False
 
 
 def first_line(text: Optional[str]) -> str:

@@ -20,6 +20,8 @@ from .policy import Wanted
 # A service hands over from its old processes to its new ones: one good answer is not yet all of them.
 _IN_A_ROW = 3
 _PAUSE = 0.2
+# Seconds for a configuration test or a reload.
+_LONGEST = 60.0
 
 Look = Callable[[Sequence[Endpoint]], list[Presented]]
 
@@ -102,10 +104,10 @@ class Serving:
             if done.returncode:
                 raise NotServing(f"{service.name} did not reload ({_words(done)})")
 
-    def hook(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    def hook(self, argv: Sequence[str], environment: Mapping[str, str], *, timeout: float) -> None:
         """Runs a deploy hook. Raises NotServing."""
         name = argv[-1]
-        done = self._call(argv, f"the deploy hook {name} cannot be run", environment=environment)
+        done = self._call(argv, f"the deploy hook {name} cannot be run", environment=environment, timeout=timeout)
         if done.returncode:
             raise NotServing(f"the deploy hook {name} failed with exit status {done.returncode} ({_words(done)})")
 
@@ -135,9 +137,16 @@ class Serving:
             return f"{label} does not answer any more ({one_line(served.silent[label])})"
         return f"{label} still serves another certificate {self._timeout:g} seconds after the reload"
 
-    def _call(self, argv: Sequence[str], trouble: str, *, environment: Optional[Mapping[str, str]] = None) -> Completed:
+    def _call(
+        self,
+        argv: Sequence[str],
+        trouble: str,
+        *,
+        environment: Optional[Mapping[str, str]] = None,
+        timeout: float = _LONGEST,
+    ) -> Completed:
         try:
-            return self._run(argv, environment=environment, timeout=60)
+            return self._run(argv, environment=environment, timeout=timeout)
         except MaintenanceError as error:
             raise NotServing(f"{trouble}: {str(error).rstrip('.')}") from None
 

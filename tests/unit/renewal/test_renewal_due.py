@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -65,6 +66,13 @@ def test_once_due_it_stays_due_and_a_fresh_one_never_is(hours: int, renew_days: 
 def test_names_that_it_lacks_make_it_due() -> None:
     judged = due(issued(90 * DAY), now=START, missing=["a.example", "b.example"])
     assert judged.now and judged.reason == "it does not cover a.example, b.example"
+
+
+def test_what_no_service_can_use_is_due_whatever_it_says() -> None:
+    fresh = issued(90 * DAY)
+    for wrong in (replace(fresh, key=b"no key"), pair.read_anyway(b"no certificate", fresh.key)):
+        judged = due(wrong, now=START, suggestion=suggested(80, 81))
+        assert judged.now and "services cannot use it (there is no" in judged.reason
 
 
 def suggested(start: int, end: int) -> Suggestion:

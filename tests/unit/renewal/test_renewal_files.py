@@ -12,7 +12,7 @@ from ansible_collections.careops.maintenance.plugins.module_utils.errors import 
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal import backup
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.certbot import CertbotFiles, staged_conf
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.journal import Journal, is_locked, locked
-from ansible_collections.careops.maintenance.plugins.module_utils.renewal.lineage import KINDS, Lineage
+from ansible_collections.careops.maintenance.plugins.module_utils.renewal.lineage import KINDS, Lineage, unquoted
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.policy import Certbot, Wanted
 from tests.lab.certificates import NOW, Made, make
 
@@ -84,12 +84,35 @@ def test_files_in_the_place_of_links_are_told(tmp_path: Path) -> None:
         real.current()
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("systemctl reload nginx", "systemctl reload nginx"),
+        ("systemctl reload nginx  # by hand", "systemctl reload nginx"),
+        ("'sh -c \"x y\"'", 'sh -c "x y"'),
+        ('"a, b # c"', "a, b # c"),
+        ("'''sh -c \"x\" && echo 'z''''", "sh -c \"x\" && echo 'z'"),
+        ('""', ""),
+    ],
+)
+def test_values_are_what_certbot_means_by_them(written: str, value: str) -> None:
+    assert unquoted(written) == value
+
+
+def test_settings_are_of_one_line_each(tmp_path: Path) -> None:
+    real = lineage(tmp_path, 1)
+    Path(real.conf_path).write_text("[renewalparams]\nempty =\nserver = x\npre_hook = None\n")
+    assert real.settings() == {"empty": "", "server": "x"}
+
+
 def test_the_staged_configuration_has_its_own_files_and_deploys_nothing() -> None:
     made = staged_conf(conf(Path("/etc/letsencrypt")), archive="/state/archive", live="/state/live")
     assert "/etc/letsencrypt" not in made
     assert "archive_dir = /state/archive\n" in made and "fullchain = /state/live/fullchain.pem\n" in made
     assert "renew_hook" not in made and "installer" not in made
     assert "server = https://ca.example/dir" in made and f"{NAME} = /var/www" in made
+    first = staged_conf("[renewalparams]\nrenew_hook = x\nserver = y\n", archive="/b", live="/c")
+    assert first.endswith("[renewalparams]\nserver = y\n"), "the line that goes takes no other with it"
     assert staged_conf("cert = /a\n[renewalparams]\n", archive="/b", live="/c").startswith("archive_dir = /b\n")
 
 

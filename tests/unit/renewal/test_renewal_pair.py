@@ -65,6 +65,12 @@ def test_what_no_service_may_be_given(found: pair.Pair, expected: list[str], fau
     assert fault in only
 
 
+def test_a_key_that_is_locked_is_not_a_broken_one() -> None:
+    """Services may know its passphrase; a new certificate every day would help nobody."""
+    assert pair.broken(read(key=LEAF.locked_key(b"secret of the lab"))) == ""
+    assert pair.broken(read()) == ""
+
+
 def test_the_last_second_is_valid() -> None:
     assert pair.faults(read(), expected=[], now=NOW + 60 * DAY) == []
     assert pair.faults(read(), expected=[], now=NOW + 60 * DAY + DAY / 86_400) != []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -19,6 +20,7 @@ def made(days: float) -> pair.Pair:
 
 
 OLD, FRESH, WORN = made(10), made(89), made(20)
+BROKEN = replace(OLD, key=b"no key")
 
 
 def seen(*, due: bool = False, obtained: pair.Pair | None = None, served: str = "same", **failure: str) -> plan.Seen:
@@ -53,6 +55,9 @@ PAST = (NOW - timedelta(seconds=1)).isoformat()
         (seen(obtained=FRESH), "force", plan.ORDER),
         (seen(due=True, obtained=WORN), "auto", plan.ORDER),
         (seen(due=True, obtained=OLD), "auto", plan.ORDER),
+        # What no service can use may be replaced by any that is good, also by the same.
+        (replace(seen(due=True, obtained=made(80)), present=replace(made(81), key=b"no key")), "auto", plan.INSTALL),
+        (replace(seen(due=True, obtained=WORN), present=BROKEN), "auto", plan.ORDER),
         (seen(served="other"), "auto", plan.RELOAD),
         (seen(served="silent"), "auto", plan.NOTHING),
         (seen(due=True, served="other"), "auto", plan.ORDER),

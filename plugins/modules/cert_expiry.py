@@ -54,7 +54,9 @@ options:
         type: path
       password_env:
         description:
-          - Name of the environment variable that holds this password; set it with C(environment) of the task.
+          - Name of the environment variable that holds this password on the host, as its account or its container sets it.
+          - Do not set it with C(environment) of the task, which Ansible puts on a command line, for the host's list of
+            processes and C(-vvv) to show, also with C(no_log). Use O(sources[].password_file) there.
         type: str
       names:
         description: Host names, wildcards and IP addresses that the source's certificates must cover between them.
@@ -318,9 +320,7 @@ EXAMPLES = r"""
       - path: /etc/tomcat/keystore.jks
         password_file: /etc/tomcat/keystore.password
       - path: /srv/portal/portal.p12
-        password_env: PORTAL_PASSWORD
-  environment:
-    PORTAL_PASSWORD: "{{ portal_password }}"
+        password_file: /etc/portal/keystore.password
 
 - name: Hold chains against authorities, and tell Prometheus
   careops.maintenance.cert_expiry:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from ansible_collections.careops.maintenance.plugins.modules import cert_expiry
 from tests.lab.certificates import NOW_TEXT, Made, authority, make
 from tests.lab.keystores import PASSWORD, openssl, pkcs12
 from tests.lab.looks import CHAIN, EXPIRY, KEY, bad, key_status, look, opened, seen
-from tests.lab.modules import findings_of, run_module
+from tests.lab.modules import ROOT, findings_of, run_module
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +131,28 @@ def test_password_files(folder: Path, tmp_path: Path, leaf: Made) -> None:
     assert "no such file" in status(None)["password"]
     missing = run_module("cert_expiry", {"sources": [{"path": str(path), "password_env": "NOT_SET"}], "now": NOW_TEXT})
     assert "it is not set" in bad(missing)["The environment variable NOT_SET"]
+    # A task's environment stands on a command line: nobody may be sent there.
+    assert "use password_file" in bad(missing)["The environment variable NOT_SET"]
     both = look(sources=[{"path": str(path), "password_env": "A", "password_file": "/b"}])
     assert both["failed"] and "mutually exclusive" in both["msg"]
+
+
+def test_a_playbook_shows_no_password_and_no_key(folder: Path, tmp_path: Path, leaf: Made) -> None:
+    path = pkcs12(folder / "portal.p12", leaf)
+    (tmp_path / "password").write_text(PASSWORD)
+    options = {"sources": [{"path": str(path), "password_file": str(tmp_path / "password")}], "now": NOW_TEXT}
+    tasks = [{"careops.maintenance.cert_expiry": options}]
+    (tmp_path / "play.json").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "-vvvv", "--diff", str(tmp_path / "play.json")]
+    command += ["-e", f"ansible_python_interpreter={sys.executable}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert leaf.fingerprint in done.stdout
+    key = "".join(leaf.key_pem.decode().splitlines()[1:-1])
+    for secret in (PASSWORD, "PRIVATE KEY", key[20:60]):
+        assert secret not in done.stdout + done.stderr
+    # What a task is given by environment stands on a command line, with no_log as well.
+    examples = yaml.safe_load(cert_expiry.EXAMPLES)
+    assert not [task for task in examples if "environment" in task]
 
 
 def test_passwords_beyond_ascii(folder: Path, leaf: Made) -> None:

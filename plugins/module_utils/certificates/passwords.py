@@ -27,7 +27,7 @@ def read(sources: Sequence[Source], *, environment: Mapping[str, str]) -> tuple[
             if source.password_env in environment:
                 found[number] = os.fsencode(environment[source.password_env])
             else:
-                why = f"it is not set; it is to hold the password of {source.path}, set it with environment of the task"
+                why = f"it is not set; it is to hold the password of {source.path}, use password_file in its place"
                 problems.append(Problem(f"The environment variable {source.password_env}", why, number))
     return found, problems
 

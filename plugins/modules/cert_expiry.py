@@ -54,7 +54,7 @@ options:
         type: path
       password_env:
         description:
-          - Name of the environment variable that holds this password on the host, as its account or its container sets it.
+          - Name of the environment variable that holds this password, as the host or its container sets it.
           - Do not set it with C(environment) of the task, which Ansible puts on a command line, for the host's list of
             processes and C(-vvv) to show, also with C(no_log). Use O(sources[].password_file) there.
         type: str

@@ -43,7 +43,6 @@ options:
         description:
           - File of the private key that must belong to one of the source's certificates.
           - A key in the same file as its certificate is always checked and need not be named; so is one in a keystore.
-          - Keys in JCEKS keystores cannot be checked.
         type: path
       password_file:
         description:

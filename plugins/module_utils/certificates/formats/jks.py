@@ -4,7 +4,7 @@
 """Java keystores: JKS and JCEKS, as keytool writes them.
 
 Certificates stand in them unprotected. With the password, the digest at the end of the file is checked, and the
-private keys of a JKS keystore are unlocked, so that they can be held against their certificates.
+private keys are unlocked, so that they can be held against their certificates.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ import hashlib
 import hmac
 from typing import NamedTuple, Optional
 
-from .. import der
 from ..pem import Contents
+from . import protectors
 
 _JKS = 0xFEEDFEED
 _PRIVATE_KEY, _TRUSTED, _SECRET_KEY = 1, 2, 3
 _DIGEST = 20
-# Sun's own protection of keys, 1.3.6.1.4.1.42.2.17.1.1
-_SUN_PROTECTOR = bytes.fromhex("2b060104012a02110101")
 # What the digest is made of besides password and content.
 _WHITENER = b"Mighty Aphrodite"
 _LONGEST_ALIAS = 1000
@@ -46,9 +44,9 @@ def contents(data: bytes, *, password: Optional[bytes]) -> Contents:
         if store.keys:
             found.closed = "the keystore's password is not known, set password_file or password_env of its source"
         return found
-    secret = password.decode("utf-8", "replace").encode("utf-16-be", "surrogatepass")
-    intact = not store.problem and _intact(data, secret)
-    opened = [_unlock(key, secret) for key in store.keys] if store.jks else []
+    text = password.decode("utf-8", "replace")
+    intact = not store.problem and _intact(data, text.encode("utf-16-be"))
+    opened = [protectors.unlock(key, text) for key in store.keys]
     if not intact and not store.problem:
         found.problems.append(
             "the keystore is damaged, since its digest is not that of its content"
@@ -61,9 +59,7 @@ def contents(data: bytes, *, password: Optional[bytes]) -> Contents:
 
 def _take_keys(found: Contents, store: Keystore, opened: list[Optional[bytes]]) -> None:
     found.keys = [key for key in opened if key is not None]
-    if store.keys and not store.jks:
-        found.closed = "keys in JCEKS keystores are not looked into, keytool -importkeystore makes PKCS#12 of them"
-    elif len(found.keys) < len(store.keys):
+    if len(found.keys) < len(store.keys):
         found.closed = "the password does not unlock it"
 
 
@@ -161,28 +157,3 @@ def _intact(data: bytes, secret: bytes) -> bool:
     """Whether the digest is that of content and password."""
     digest = hashlib.sha1(secret + _WHITENER + data[:-_DIGEST], usedforsecurity=False).digest()
     return hmac.compare_digest(digest, data[-_DIGEST:])
-
-
-def _unlock(protected: bytes, secret: bytes) -> Optional[bytes]:
-    """The private key (PKCS#8, DER); None where the password does not unlock it.
-
-    Sun's protector: salt, the key under a stream of chained SHA-1 digests, and a digest to know it by.
-    """
-    try:
-        outer = der.parts(protected)[0]
-        algorithm, held = der.parts(protected, outer.begin, outer.end)
-        name = der.parts(protected, algorithm.begin, algorithm.end)[0]
-    except (ValueError, IndexError):
-        return None
-    sealed = protected[held.begin : held.end]
-    if protected[name.begin : name.end] != _SUN_PROTECTOR or len(sealed) < 2 * _DIGEST:
-        return None
-    salt, sealed, check = sealed[:_DIGEST], sealed[_DIGEST:-_DIGEST], sealed[-_DIGEST:]
-    stream = b""
-    block = salt
-    while len(stream) < len(sealed):
-        block = hashlib.sha1(secret + block, usedforsecurity=False).digest()
-        stream += block
-    key = bytes(one ^ other for one, other in zip(sealed, stream))
-    known = hashlib.sha1(secret + key, usedforsecurity=False).digest()
-    return key if hmac.compare_digest(known, check) else None

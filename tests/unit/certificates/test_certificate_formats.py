@@ -20,6 +20,7 @@ from ansible_collections.careops.maintenance.plugins.module_utils.certificates i
     structure,
 )
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.formats import (
+    bags,
     jks,
     pkcs7,
     recognise,
@@ -31,6 +32,7 @@ from tests.lab.certificates import make
 from tests.lab.odd_certificates import COMMON, COUNTRY, OWN, attribute, common, element, kinds, name
 
 LEAF, OTHER = make(), make("other.example")
+_DATA = bytes.fromhex("06092a864886f70d010701")
 PKCS7_SIGNED = bytes.fromhex("06092a864886f70d010702")
 
 
@@ -196,6 +198,38 @@ def test_open_lengths(ber: str, der_form: str) -> None:
 def test_lengths_that_lead_nowhere(ber: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         der.definite(bytes.fromhex(ber))
+
+
+# PKCS#12
+
+
+def pkcs12(*infos: bytes) -> bytes:
+    """A file of these parts, as far as it is looked at without opening it."""
+    safe = element(0x30, *infos)
+    return element(0x30, b"\x02\x01\x03", element(0x30, _DATA, element(0xA0, element(4, safe))))
+
+
+def plain(*bags_: bytes) -> bytes:
+    return element(0x30, _DATA, element(0xA0, element(4, element(0x30, *bags_))))
+
+
+def bag(number: int, content: bytes) -> bytes:
+    return element(0x30, element(6, bytes.fromhex(f"2a864886f70d010c0a010{number}")), element(0xA0, content))
+
+
+def test_what_a_pkcs12_file_shows() -> None:
+    one = bag(3, element(0x30, element(6, bytes.fromhex("2a864886f70d01091601")), element(0xA0, element(4, LEAF.der))))
+    hidden = element(0x30, element(6, bytes.fromhex("2a864886f70d010706")), element(0xA0, b"\x30\x00"))
+    keys = [bag(2, b"\x30\x03\x02\x01\x00"), bag(1, b"\x30\x03\x02\x01\x01"), bag(4, b"\x30\x03\x02\x01\x02")]
+    assert bags.read(pkcs12(plain(one), plain(*keys))) == (
+        [b"\x30\x03\x02\x01\x00", b"\x30\x03\x02\x01\x01"],
+        [LEAF.der],
+        False,
+    )
+    assert bags.read(pkcs12(plain(one), hidden)) == ([], [LEAF.der], True)
+    for data, problems in ((pkcs12(plain(one)), 0), (pkcs12(plain(one), hidden), 1)):
+        held = content.contents(data)
+        assert (held.certificates, len(held.problems)) == ([LEAF.der], problems)
 
 
 # Rounds

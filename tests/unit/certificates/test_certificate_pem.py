@@ -139,3 +139,10 @@ def test_dates_in_utc_and_to_the_second() -> None:
 def test_names_fit_into_a_message(text: str, shown: str) -> None:
     assert library.one_line(text) == shown
     assert len(library.one_line("x" * 5000)) == 200
+
+
+@pytest.mark.parametrize("change", [(b"M", b"=M"), (b"M", b"!M"), (b"\n-----END", b"\nAAAA\n-----END")])
+def test_what_servers_would_not_load_is_not_read(change: tuple[bytes, bytes]) -> None:
+    begin, rest = LEAF.pem.split(b"\n", 1)
+    found = pem.contents(begin + b"\n" + rest.replace(*change, 1))
+    assert found.certificates == [] and len(found.problems) == 1

@@ -425,6 +425,23 @@ def test_an_address_expects_no_name_unless_told(folder: Path) -> None:
         assert findings_of(look(endpoints=[{**named, "names": []}]), NAMES) == []
 
 
+def test_what_two_options_lead_to_is_said_once(folder: Path) -> None:
+    made = make(days=-1)
+    path = write(folder / "a.pem", made)
+    with tls_server(folder, [made]) as server:
+        ends = [server.endpoint(server_name="clinic.example"), server.endpoint(server_name="clinic.example")]
+        sources = [{"path": str(path), "names": ["clinic.example"]} for _unused in range(2)]
+        result = look(path, folder / "gone.pem", folder / "gone.pem", sources=sources, endpoints=ends)
+    said = [(one["check"], one["subject"]) for one in result["findings"]]
+    assert len(said) == len(set(said)), said
+    assert result["summary"]["counts"] == {"ok": 3, "warning": 2, "unknown": 1, "critical": 1}
+
+
+def test_an_address_in_brackets(folder: Path) -> None:
+    (finding,) = look(endpoints=[{"host": "[::1]", "port": free_port()}], timeout=1)["findings"]
+    assert finding["subject"].startswith("[::1]:") and "resolved" not in finding["message"]
+
+
 def test_a_server_of_tls_1_2_only(folder: Path) -> None:
     with tls_server(folder, [make()], maximum=ssl.TLSVersion.TLSv1_2) as server:
         assert only(look(endpoints=[server.endpoint()]), EXPIRY)["status"] == "ok"
@@ -471,6 +488,9 @@ def test_endpoints_that_do_not_answer(folder: Path) -> None:
         ({"endpoints": [{"port": 443}]}, "host"),
         ({"endpoints": [{"host": "a.example", "port": 70000}]}, "port"),
         ({"endpoints": [{"host": "a.example", "names": ["a" * 70 + "ü.example"]}]}, "neither a host name nor"),
+        ({"endpoints": [{"host": "https://a.example/"}]}, "neither a name nor an address"),
+        ({"endpoints": [{"host": "a.example:8443"}]}, "its port is an option of its own"),
+        ({"paths": ["/etc/ssl", ""]}, "A path to look at is empty"),
         ({"sources": [{"key": "/etc/key.pem"}]}, "path"),
         ({"sources": "/etc/ssl"}, "dictionary requested"),
     ],

@@ -71,9 +71,10 @@ class Policy:
             raise MaintenanceError("The option timeout must be more than 0 seconds.")
         if self.workers < 0 or self.healthy < 0:
             raise MaintenanceError("The options workers and healthy_findings must not be negative.")
+        if not all(source.path for source in self.sources):
+            raise MaintenanceError("A path to look at is empty: correct what it comes from, or leave it out.")
         for endpoint in self.endpoints:
-            if not endpoint.host.strip():
-                raise MaintenanceError("An endpoint needs the name or address of its host.")
+            _hold_host(endpoint.host)
             if not 0 < endpoint.port < 65536:
                 raise MaintenanceError(f"The port of endpoint {endpoint.label} must be between 1 and 65535.")
         for expected in [source.names for source in self.sources] + [
@@ -81,6 +82,16 @@ class Policy:
         ]:
             for name in expected:
                 _hold_name(name)
+
+
+def _hold_host(host: str) -> None:
+    if not host.strip():
+        raise MaintenanceError("An endpoint needs the name or address of its host.")
+    if not names.address(host) and any(letter in "/:" or letter.isspace() for letter in host):
+        raise MaintenanceError(
+            f"The host {host!r} of an endpoint is neither a name nor an address: leave out what is around it, "
+            "its port is an option of its own."
+        )
 
 
 def _hold_name(name: str) -> None:
@@ -128,6 +139,7 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run, writes: bool =
     if found is not None:
         outcome.findings = [*outcome.findings, *found.held_against(presented, timeout=policy.timeout)]
         outcome.details = {**(outcome.details or {}), "uses": found.uses}
+    outcome.findings = report.once(outcome.findings)
     if policy.textfile and writes:
         _write_metrics(gathered, policy, outcome, now=now.timestamp(), seconds=time.monotonic() - started)
     return outcome

@@ -74,11 +74,14 @@ class Endpoint:
         return [asked] if asked else []
 
 
-def endpoint(*, port: Optional[int] = None, starttls: Optional[str] = None, **more: Any) -> Endpoint:
-    """An endpoint from the options of a module; without a port, at the one its protocol has."""
+def endpoint(*, host: str, port: Optional[int] = None, starttls: Optional[str] = None, **more: Any) -> Endpoint:
+    """An endpoint from the options of a module; without a port, at the one its protocol has.
+
+    host: an IPv6 address may stand in brackets.
+    """
     if port is None:
         port = STARTTLS_PORTS[starttls] if starttls else HTTPS
-    return Endpoint(port=port, starttls=starttls, **more)
+    return Endpoint(host=host.strip("[]"), port=port, starttls=starttls, **more)
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,11 @@ def distinct(findings: list[Finding]) -> list[Finding]:
     ]
 
 
+def once(findings: Sequence[Finding]) -> list[Finding]:
+    """Without those that say the same of the same, as where two sources lead to one file."""
+    return list({(one.check, one.subject, one.status, one.message): one for one in findings}.values())
+
+
 def _days(seconds: float) -> float:
     return round(seconds / judge.DAY, 2)
 

@@ -357,6 +357,8 @@ findings:
       signatures, C(certificate.self_signed) for self-signed certificates where none is expected,
       C(certificate.served) for endpoints that must serve a certificate on disk, C(certificate.service) for
       configurations, and C(certificate.readable) for what could not be looked at.
+    - A certificate that the cryptography library refuses and OpenSSL reads is judged by its dates and names all the
+      same; C(refused) in its evidence says what the library found.
   type: list
   elements: dict
   returned: always

@@ -35,6 +35,17 @@ def write_atomic(path: str, content: bytes, *, mode: int, owner: Optional[tuple[
     sync_folder(folder)
 
 
+def sweep(path: str) -> None:
+    """Removes what processes that were killed left of writing this file. Raises OSError.
+
+    For those alone who know that nobody else writes it.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    for other in names_in(folder):
+        if other.startswith(f".{name}.") and other.endswith(".partial"):
+            os.unlink(os.path.join(folder, other))
+
+
 def sync_folder(folder: str) -> None:
     """Makes the names in the folder durable. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

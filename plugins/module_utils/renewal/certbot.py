@@ -23,6 +23,8 @@ from .store import Hook, OrderFailed, read_file, replace_content
 # These would act on a certificate that nobody has looked at yet.
 _PROBLEM = re.compile(r'\{[^{}]*"type": *"urn:ietf:params:acme:error:[^{}]*\}')
 _NOT_STAGED = re.compile(r"^[ \t]*(?:renew_hook|deploy_hook|installer)\s*=.*\n?", re.MULTILINE)
+# What a process that was killed left of writing a file of a generation.
+_LEFT = re.compile(r"\.(?:privkey|cert|chain|fullchain)\d+\.pem\..*\.partial")
 
 
 class CertbotFiles:
@@ -124,6 +126,8 @@ class CertbotFiles:
         for name in sorted(os.listdir(kept)):
             self._restore_file(os.path.join(kept, name), os.path.join(self._live.archive, name))
         self._drop_ours(kept)
+        for name in filter(_LEFT.fullmatch, os.listdir(self._live.archive)):
+            os.unlink(os.path.join(self._live.archive, name))
         others = [
             number for number in self._live.numbers() if not os.path.lexists(os.path.join(kept, f"cert{number}.pem"))
         ]

@@ -84,6 +84,8 @@ class Renewal:
         acts = intended is not None and not self._policy.looks_only
         told = acts and decided.what != plan.RELOAD
         self.findings.append(report.due_finding(name, present, seen.due, now=now, acts=told))
+        if decided.what != plan.INSTALL and not self._policy.looks_only:
+            self._store.forget()  # an older one is of no use, and holds a private key
         if decided.what == plan.WAIT:
             self.findings.append(report.waiting(name, decided))
         if intended is None or not acts:

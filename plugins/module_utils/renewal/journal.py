@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from ..errors import MaintenanceError
-from ..files import write_atomic
+from ..files import sweep, write_atomic
 
 ORDERING = "ordering"
 INSTALLING = "installing"
@@ -57,6 +57,7 @@ class Journal:
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        sweep(os.path.join(self._folder, name))
         write_atomic(os.path.join(self._folder, name), json.dumps(content, sort_keys=True).encode(), mode=0o600)
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 from typing import Optional
 
+from ..files import sweep
 from ..runner import Runner
 from . import pair
 from .policy import Wanted
@@ -62,6 +63,7 @@ class OwnFiles:
 
     def restore(self, folder: str) -> None:
         for name, installed in zip(("key", "certificate"), self._installed[::-1]):
+            sweep(os.path.realpath(installed))
             kept = os.path.join(folder, name)
             _give(installed, read_file(kept), like=kept)
 

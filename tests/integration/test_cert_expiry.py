@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.certificates import NOW, NOW_TEXT, Made, authority, listening, make, shared_key, tls_server
+from tests.lab.certificates import NOW, NOW_TEXT, Made, authority, listening, make, serve_tls, shared_key, tls_server
 from tests.lab.modules import ROOT, findings_of, run_module, start_module
 from tests.lab.postgres import free_port
 
@@ -440,6 +440,24 @@ def test_what_two_options_lead_to_is_said_once(folder: Path) -> None:
 def test_an_address_in_brackets(folder: Path) -> None:
     (finding,) = look(endpoints=[{"host": "[::1]", "port": free_port()}], timeout=1)["findings"]
     assert finding["subject"].startswith("[::1]:") and "resolved" not in finding["message"]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_server_that_asks_for_a_certificate(folder: Path, version: ssl.TLSVersion) -> None:
+    """It shows its own, and hangs up since we have none."""
+    ca = authority()
+    write(folder / "own.pem", (made := make(issuer=ca, days=1)).key_pem, made, ca)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = context.maximum_version = version
+    context.load_cert_chain(folder / "own.pem")
+    context.load_verify_locations(cadata=ca.pem.decode())
+    context.verify_mode = ssl.CERT_REQUIRED
+    with listening() as listener:
+        threading.Thread(target=serve_tls, args=(listener, context), daemon=True).start()
+        result = look(endpoints=[{"host": "127.0.0.1", "port": listener.getsockname()[1]}])
+    assert only(result, READABLE)["status"] == "ok"
+    assert only(result, EXPIRY)["evidence"]["fingerprint"] == made.fingerprint
+    assert only(result, CHAIN)["evidence"]["fingerprint"] == ca.fingerprint
 
 
 def test_a_server_of_tls_1_2_only(folder: Path) -> None:

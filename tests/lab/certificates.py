@@ -150,7 +150,7 @@ def tls_server(
 
     context.sni_callback = choose  # type: ignore[assignment]
     with listening() as listener:
-        threading.Thread(target=_serve, args=(listener, context), daemon=True).start()
+        threading.Thread(target=serve_tls, args=(listener, context), daemon=True).start()
         yield TlsServer(listener.getsockname()[1])
 
 
@@ -173,7 +173,8 @@ def _server_context(folder: Path, chain: Sequence[Made], label: str) -> ssl.SSLC
     return context
 
 
-def _serve(listener: socket.socket, context: ssl.SSLContext) -> None:
+def serve_tls(listener: socket.socket, context: ssl.SSLContext) -> None:
+    """Answers whoever connects, until the socket is closed."""
     while True:
         try:
             connection, _unused = listener.accept()

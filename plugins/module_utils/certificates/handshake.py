@@ -17,6 +17,7 @@ from . import connection, pem
 from .endpoints import Endpoint, Presented
 
 AT_ONCE = 32
+_OLD_TOO = ("-cipher", "ALL:@SECLEVEL=0")
 
 # Python 3.10 to 3.12 have it inside, 3.13 and newer in public.
 _SHOWS_CHAIN = hasattr(getattr(ssl, "_ssl", None), "Certificate") or hasattr(ssl.SSLSocket, "get_unverified_chain")
@@ -42,7 +43,7 @@ def _context() -> ssl.SSLContext:
 
 
 def _fetch(endpoint: Endpoint, *, context: ssl.SSLContext, timeout: float) -> Presented:
-    begun = False
+    begun, server_name = False, None
     try:
         server_name = connection.server_name(endpoint)
         plain = connection.opened(endpoint, timeout=timeout)
@@ -53,6 +54,11 @@ def _fetch(endpoint: Endpoint, *, context: ssl.SSLContext, timeout: float) -> Pr
             presented = chain_by_openssl(endpoint, server_name, timeout=timeout) or presented
         return Presented(endpoint, presented)
     except (OSError, ValueError) as error:
+        # Until TLS 1.2, who lacks a certificate of its own is shown the server's, and turned away then.
+        if isinstance(error, ssl.SSLError) and not endpoint.proxy_protocol:
+            presented = chain_by_openssl(endpoint, server_name, timeout=timeout, options=_OLD_TOO)
+            if presented:
+                return Presented(endpoint, presented)
         dead = not begun or isinstance(error, socket.timeout)
         return Presented(endpoint, problem=connection.why(error, timeout=timeout), dead=dead)
 

@@ -230,7 +230,7 @@ options:
   textfile:
     description:
       - File to write metrics of every certificate to, for the textfile collector of Prometheus' node_exporter.
-        Its name must end in C(.prom), its folder must exist. One call a host may have one.
+        Its name must end in C(.prom), its folder must exist. Several calls on a host need a file each.
       - It is the module's report, as the findings are, and so it is never C(changed). Check mode does not write it.
     type: path
     default: ""

@@ -49,6 +49,7 @@ def samples(text: str) -> Samples:
             assert key not in seen, "a series twice"
             assert sample.timestamp is None
             seen.add(key)
+            assert sample.labels.pop("scan") == "careops"
             found.setdefault(sample.name.removeprefix("careops_certificate_"), []).append((sample.labels, sample.value))
     return found
 
@@ -157,6 +158,19 @@ def test_one_file_at_once_and_readable_to_its_collector(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert path.stat().st_ino != before, "it was written in place"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.pem", "careops.prom"]
+
+
+def test_two_looks_at_one_host_have_no_series_in_common(tmp_path: Path) -> None:
+    """The collector takes the first of two alike, and the other look would be lost."""
+    certificate = str(write(tmp_path / "a.pem", make(days=-1)))
+    texts = []
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}.prom"
+        run_module("cert_expiry", {"now": NOW_TEXT, "textfile": str(path), "paths": [certificate]})
+        texts.append(path.read_text())
+    promtool("check", "metrics", stdin=texts[0])
+    one, two = ({line.rpartition(" ")[0] for line in text.splitlines() if line[0] != "#"} for text in texts)
+    assert one and len(one) == len(two) and not one & two
 
 
 def test_check_mode_writes_nothing(tmp_path: Path) -> None:

@@ -150,7 +150,8 @@ def _write_metrics(gathered: Gathered, policy: Policy, outcome: Outcome, *, now:
     from . import metrics  # most runs write none
 
     details = outcome.details or {}
-    scan = metrics.Scan(now, seconds, files=details["files"], endpoints=details["endpoints"])
+    name = os.path.basename(policy.textfile)[: -len(".prom")]
+    scan = metrics.Scan(name, now, seconds, files=details["files"], endpoints=details["endpoints"])
     text = metrics.render(gathered, outcome.findings, thresholds=policy.thresholds, scan=scan)
     metrics.write(policy.textfile, text, findings=outcome.findings)
 

@@ -27,8 +27,13 @@ MODE = 0o644  # node_exporter reads it as an account of its own
 
 @dataclass(frozen=True)
 class Scan:
-    """What is told of the look as a whole. now: seconds since the epoch; seconds: how long it took."""
+    """What is told of the look as a whole. now: seconds since the epoch; seconds: how long it took.
 
+    name: of the file, which tells its series from those of another look at the same host. Where two files
+    hold one series, node_exporter drops it from the second.
+    """
+
+    name: str
     now: float
     seconds: float
     files: int
@@ -49,6 +54,9 @@ def write(path: str, text: str, *, findings: Sequence[Finding]) -> None:
 def render(gathered: Gathered, findings: Sequence[Finding], *, thresholds: judge.Thresholds, scan: Scan) -> str:
     """The metrics in the text format of Prometheus, without timestamps and without a series twice."""
     families = [*_certificates(gathered, findings, thresholds), *_problems(findings), *_scan(gathered, findings, scan)]
+    own = ("scan", scan.name)
+    for family in families:
+        family.samples = {(own, *labels): value for labels, value in family.samples.items()}
     return "".join(f"{line}\n" for family in families for line in family.lines())
 
 

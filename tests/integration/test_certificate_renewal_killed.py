@@ -1,4 +1,4 @@
-"""Killed before each change that a renewal makes to the file system, one after the other: the next run puts all right."""
+"""Killed before each change that a renewal makes to names of files, one by one: the next run puts all right."""
 
 from __future__ import annotations
 

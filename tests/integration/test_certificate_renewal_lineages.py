@@ -79,6 +79,13 @@ def test_a_deploy_hook_in_quotes_is_what_it_is_for_certbot(ward: Ward, written: 
     assert told.read_text() == "told\n"
 
 
+def test_a_configuration_that_certbot_does_not_read_is_told(ward: Ward) -> None:
+    ward.conf.write_bytes(ward.conf.read_bytes() + b"# B\xfccher\n")  # of a time before UTF-8
+    (outcome,) = findings_of(ward.renew(), "renewal.outcome")
+    assert (outcome["status"], outcome["evidence"]["cause"]) == ("critical", "setup")
+    assert not (ward.folder / "state" / NAME / "journal.json").exists()
+
+
 def test_a_hook_of_every_lineage_sees_no_certificate_that_nobody_has_looked_at(ward: Ward) -> None:
     """Certbot's cli.ini may name one; it would be run on the copy."""
     seen = ward.folder / "seen"

@@ -144,6 +144,45 @@ def test_what_is_broken_is_put_back_as_it_was(host: Host) -> None:
     assert host.certificate.read_bytes() == b"no certificate\n" and host.served() == host.old.fingerprint
 
 
+def test_validating_tells_what_is_broken(host: Host) -> None:
+    host.certificate.write_bytes(b"no certificate\n")
+    host.entry["names"] = []
+    (finding,) = findings_of(host.renew(mode="validate"), "renewal.valid")
+    assert finding["status"] == "critical" and "there is no certificate in PEM form" in finding["message"]
+
+
+def test_owner_and_permissions_come_back_too(host: Host) -> None:
+    """From a client that writes what services read itself, and gives it to somebody else."""
+    host.key.chmod(0o640)
+    os.chown(host.key, 65534, 65534)
+    host.entry |= {"issued_certificate": None, "issued_key": None}
+    host.entry["command"] = ["/bin/sh", "-c", f"chmod 600 {host.key}; chown 0:0 {host.key}; exit 1"]
+    assert outcomes(host.renew(mode="force")) == ["critical"]
+    state = host.key.stat()
+    assert (state.st_mode & 0o777, state.st_uid, state.st_gid) == (0o640, 65534, 65534)
+
+
+def test_one_that_fails_stops_no_other(host: Host) -> None:
+    """Whether it is unreadable, refused by its client, or has no files at all."""
+    nowhere = {**host.entry, "name": "nowhere", "certificate": "/nowhere/a.pem", "key": "/nowhere/a.key"}
+    refused = {**host.entry, "name": "refused", "command": ["/bin/sh", "-c", "exit 7"]}
+    lineage = {"name": "nobody.example"}
+    entries = [nowhere, refused, lineage, host.entry]
+    result = host.renew(mode="force", certificates=entries, certbot_config_dir=str(host.folder))
+    told = {finding["subject"]: finding["status"] for finding in findings_of(result, "renewal.outcome")}
+    assert told == {"refused": "critical", "box": "ok"} and result["details"]["changed"] == ["box"]
+    unknown = {finding["subject"] for finding in findings_of(result, "renewal.due", status="unknown")}
+    assert unknown == {"nowhere", "nobody.example"}
+    assert host.served() == host.new.fingerprint
+
+
+def test_a_client_that_says_a_secret_is_not_repeated(host: Host) -> None:
+    """Nothing of the keys is in what the module tells, whatever becomes of it."""
+    host.entry["command"] = ["/bin/sh", "-c", f"cat {host.key} >&2; exit 1"]
+    told = str(host.renew(mode="force"))
+    assert all(line not in told for line in host.old.key_pem.decode().splitlines()[1:-1])
+
+
 def test_a_trust_store_that_is_not_there_costs_no_order(host: Host) -> None:
     host.entry["trust_store"] = str(host.folder / "nowhere.pem")
     result = host.renew(mode="force")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -185,7 +186,8 @@ class Acting:
             for hook in self._store.hooks():
                 self._serving.hook(hook.argv, hook.environment, timeout=self._policy.timeout)
         except (NotServing, pair.Unusable, MaintenanceError, OSError) as trouble:
-            self._roll_back(present, str(trouble).rstrip("."), kept=kept, answering=answering, started=started)
+            reason = words(trouble) if isinstance(trouble, OSError) else str(trouble).rstrip(".")
+            self._roll_back(present, reason, kept=kept, answering=answering, started=started)
             return False
         self._findings += report.served(name, new, proven)
         self._findings.append(report.succeeded(name, decided, new, services=services_of(self._wanted)))
@@ -282,5 +284,8 @@ class Acting:
 
 def words(error: OSError) -> str:
     """The system's own, with the path that they are about."""
+    if isinstance(error, shutil.Error):  # of a folder's copy; each of its troubles with source, copy and words
+        source, _copy, why = error.args[0][0]
+        return why if str(source) in why else f"{source}: {why}"
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or type(error).__name__}"

@@ -82,8 +82,9 @@ class CertbotFiles:
             if os.path.isdir(hooks):
                 os.makedirs(os.path.join(staged.config_dir, "renewal-hooks"), mode=0o700, exist_ok=True)
                 os.symlink(hooks, os.path.join(staged.config_dir, "renewal-hooks", when))
-        conf = staged_conf(read_file(real.conf_path).decode(), archive=archive, live=live)
-        write_atomic(staged.conf_path, conf.encode(), mode=0o600)
+        conf = read_file(real.conf_path).decode("utf-8", "surrogateescape")
+        conf = staged_conf(conf, archive=archive, live=live)
+        write_atomic(staged.conf_path, conf.encode("utf-8", "surrogateescape"), mode=0o600)
 
     def _to_renew(self) -> dict[str, bytes]:
         """The content of each file of the copy. Certbot orders for the names of the certificate that it finds."""
@@ -146,7 +147,9 @@ class CertbotFiles:
         Certbot would put it into use by itself at its next renewal.
         """
         numbers = self._staged.numbers() if os.path.exists(self._staged.conf_path) else []
-        ours = read_file(self._staged.path("fullchain", numbers[-1])) if len(numbers) > 1 else b""
+        fullchain = self._staged.path("fullchain", numbers[-1]) if len(numbers) > 1 else ""
+        # What the client left by half has not been put anywhere.
+        ours = read_file(fullchain) if os.path.exists(fullchain) else b""
         for number in self._live.numbers():
             if os.path.lexists(os.path.join(kept, f"cert{number}.pem")):
                 continue

@@ -132,7 +132,7 @@ class Renewal:
 
     def _validate(self, present: pair.Pair) -> None:
         name = self._wanted.name
-        faults = self._acting.faults(present, self._acting.expected(present))
+        faults = self._acting.faults(present, [] if present.unreadable else self._acting.expected(present))
         try:
             self._serving.test()
         except NotServing as trouble:

@@ -72,5 +72,10 @@ class OwnFiles:
 
 
 def _give(path: str, content: bytes, *, like: str) -> None:
-    if not os.path.exists(path) or read_file(path) != content:
+    if not os.path.exists(path) or read_file(path) != content or _access(path) != _access(like):
         replace_content(path, content, like=like)
+
+
+def _access(path: str) -> tuple[int, int, int]:
+    state = os.stat(path)
+    return state.st_mode, state.st_uid, state.st_gid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal import backup
+from ansible_collections.careops.maintenance.plugins.module_utils.renewal.acting import words
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.certbot import CertbotFiles, staged_conf
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.journal import Journal, is_locked, locked
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.lineage import KINDS, Lineage, unquoted
@@ -88,6 +90,7 @@ def test_files_in_the_place_of_links_are_told(tmp_path: Path) -> None:
     ("written", "value"),
     [
         ("systemctl reload nginx", "systemctl reload nginx"),
+        ("", ""),
         ("systemctl reload nginx  # by hand", "systemctl reload nginx"),
         ("'sh -c \"x y\"'", 'sh -c "x y"'),
         ('"a, b # c"', "a, b # c"),
@@ -149,6 +152,27 @@ def test_whatever_was_done_by_half_is_undone(tmp_path: Path, switched: int) -> N
         assert targets(tmp_path / "real") == {f"../../archive/{NAME}/{kind}1.pem" for kind in KINDS}
         assert {path.name: path.read_bytes() for path in (tmp_path / "real" / "archive" / NAME).iterdir()} == before
     assert real.current() == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_client_left_by_half_is_in_nobodys_way(tmp_path: Path, kind: str) -> None:
+    """As a full disk leaves it, or a client that was killed; the way back must not rest on it."""
+    real = lineage(tmp_path / "real", 1)
+    files = certbot_files(tmp_path)
+    kept = backup.take(str(tmp_path / "backups"), now=NOW, fill=files.back_up)
+    (staged(tmp_path, files, make(NAME)) / f"{kind}2.pem").unlink()
+    files.restore(kept)
+    assert files.obtained() is None and real.numbers() == [1] and real.current() == 1
+
+
+def test_a_copy_of_a_folder_that_fails_says_why(tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from" / "file").symlink_to("nowhere")
+    with pytest.raises(OSError) as raised:
+        shutil.copytree(tmp_path / "from", tmp_path / "to")
+    said = words(raised.value)
+    assert str(tmp_path / "from" / "file") in said and "No such file" in said
+    assert words(OSError(28, "No space left on device", "/a")) == "/a: No space left on device"
 
 
 def test_a_renewal_of_somebody_else_meanwhile_stays(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def counted(call):
     def counts(*args, **more):
         global left
         path = str(args[-1])
-        if "/work/" in path and "/staged/" not in path:
+        if "/whole/" in path and "/staged/" not in path:
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -66,7 +66,7 @@ class Host:
 
     def __init__(self, web: Nginx, folder: Path, client: str) -> None:
         self.web, self.folder, self.client = web, folder, client
-        self.work = folder / "work"
+        self.work = folder / "whole"
         self.conf = self.work / "letsencrypt"
         self.live = self.conf / "live" / NAME
         self.entry: dict[str, Any] = {

@@ -71,7 +71,7 @@ def test_names_that_it_lacks_make_it_due() -> None:
 def test_what_no_service_can_use_is_due_whatever_it_says() -> None:
     fresh = issued(90 * DAY)
     for wrong in (replace(fresh, key=b"no key"), pair.read_anyway(b"no certificate", fresh.key)):
-        judged = due(wrong, now=START, suggestion=suggested(80, 81))
+        judged = due(wrong, now=START, missing=["a.example"], suggestion=suggested(80, 81))
         assert judged.now and "services cannot use it (there is no" in judged.reason
 
 

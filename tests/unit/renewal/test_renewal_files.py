@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
+from ansible_collections.careops.maintenance.plugins.module_utils.files import sweep
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal import backup
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.acting import words
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.certbot import CertbotFiles, staged_conf
@@ -256,6 +257,19 @@ def test_notes_are_kept_until_they_are_over(tmp_path: Path) -> None:
     assert notes.unfinished() is None
     (tmp_path / "notes" / "failure.json").write_text("not JSON")
     assert notes.kept("failure") == {}
+
+
+def test_what_was_left_of_writing_a_file_goes(tmp_path: Path) -> None:
+    for name in (".key.abc.partial", ".key.pem.abc.partial", ".key2.abc.partial", ".key.abc", "key"):
+        (tmp_path / name).touch()
+    sweep(str(tmp_path / "key.pem"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".key.abc",
+        ".key.abc.partial",
+        ".key2.abc.partial",
+        "key",
+    ]
+    sweep(str(tmp_path / "nowhere" / "key"))
 
 
 def test_two_renewals_do_not_work_at_a_time(tmp_path: Path) -> None:

@@ -252,6 +252,7 @@ def test_a_store_that_is_not_there_or_empty(tmp_path: Path, root: Made) -> None:
         finding = held(path, store)
         assert (finding["status"], finding["subject"]) == ("unknown", str(store))
         assert str(store) in finding["message"] and words in finding["message"]
+        assert finding["message"].startswith("Whether 1 certificate leads to its trust store is unknown: ")
 
 
 def test_long_names_and_paths_stay_one_sentence(tmp_path: Path, root: Made) -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates import content
-from tests.lab.certificates import NOW_TEXT, Made, authority, make
+from tests.lab.certificates import NOW_TEXT, Made, authority, make, tls_server
 from tests.lab.keystores import PASSWORD, keystore, openssl, pkcs12, secret_key, truststore
 from tests.lab.looks import CHAIN, ENVIRONMENT, EXPIRY, KEY, bad, key_status, look, opened, seen
 from tests.lab.modules import findings_of, run_module
@@ -153,6 +153,22 @@ def test_java_keystores(folder: Path, ca: Made, leaf: Made, kind: str) -> None:
     assert seen(result) == seen(without) and bad(result) == {}
     assert key_status(result) == {"store": "ok"}
     assert key_status(opened(path, "wrong")) == {"store": "unknown"}
+
+
+def test_one_certificate_in_every_form_is_one_finding(folder: Path, tmp_path: Path, leaf: Made) -> None:
+    (folder / "a.pem").write_bytes(leaf.pem)
+    (folder / "b.der").write_bytes(leaf.der)
+    pkcs12(folder / "c.p12", leaf)
+    keystore(folder / "d.jks", leaf)
+    (tmp_path / "password").write_text(PASSWORD)
+    with tls_server(tmp_path, [leaf]) as server:
+        sources = [{"path": str(folder), "password_file": str(tmp_path / "password")}]
+        result = look(sources=sources, endpoints=[server.endpoint()])
+    assert bad(result) == {}
+    (finding,) = findings_of(result, EXPIRY)
+    places = [f"{folder}/{name}" for name in ("a.pem", "b.der", "c.p12", "d.jks")]
+    assert finding["evidence"]["places"] == [*places, f"127.0.0.1:{server.port}"]
+    assert finding["message"].startswith("clinic.example (in 5 places) expires")
 
 
 @pytest.mark.parametrize("order", ["aes-first", "zz-last"])

@@ -162,12 +162,13 @@ class _Look:
         )
 
     def _unknown(self, reason: str) -> Finding:
+        count = len(self._presented)
+        who = "1 certificate leads to its" if count == 1 else f"{count:,} certificates lead to their"
         return Finding(
             check=TRUST,
             subject=printable(self._name),
             status="unknown",
-            message=f"Whether {len(self._presented):,} certificates lead to their trust store is unknown: "
-            f"{reason.rstrip('.')}.",
+            message=f"Whether {who} trust store is unknown: {reason.rstrip('.')}.",
         )
 
 

@@ -152,3 +152,27 @@ def test_a_broken_lineage_is_renewed(ward: Ward, broken: str, reused: bool) -> N
         assert "set names" in nameless["findings"][-2]["message"], nameless["findings"]
     renewed(ward, ward.renew(mode="auto", names=[NAME]))
     assert ward.renew(mode="auto", names=[NAME])["actions"] == []
+
+
+def test_a_timer_of_certbot_that_renews_meanwhile_wins(ward: Ward) -> None:
+    """Between the new certificate's way into the archive and its reload, which is the worst moment."""
+    world, count = ward.world, ward.folder / "count"
+    service = world.nginx.service()
+    timer = f"certbot renew --cert-name {NAME} --force-renewal --non-interactive --no-random-sleep-on-renew"
+    for option, folder in (("config", "letsencrypt"), ("work", "certbot-work"), ("logs", "certbot-logs")):
+        timer += f" --{option}-dir {world.folder / folder}"
+    service["config_test"] = [
+        str(
+            ward.script(
+                ward.folder / "test",
+                f"echo x >> {count}",
+                f'[ "$(wc -l < {count})" -ne 2 ] || {timer} >&2 || exit 1',
+                f"exec {' '.join(service['config_test'])}",
+            )
+        )
+    ]
+    ward.renew(services=[service])
+    assert world.served(NAME) == world.on_disk(NAME) != ward.before
+    assert len({target[-5] for target in world.links(NAME).values()}) == 1
+    assert not (ward.folder / "state" / NAME / "journal.json").exists()
+    assert ward.renew(mode="auto")["actions"] == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates import handshake
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.endpoints import Endpoint
-from tests.lab.certificates import authority, make, tls_server
+from tests.lab.certificates import authority, listening, make, serve_tls, tls_server
 
 
 @pytest.mark.parametrize("shows_chain", [True, False])
@@ -28,6 +30,25 @@ def test_the_chain_is_seen_with_every_python(
         (presented,) = handshake.fetch_all([endpoint], timeout=5)
     assert presented.problem == ""
     assert list(presented.certificates) == [made.der for made in chains[asked]]
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_a_server_of_old_versions_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: ssl.TLSVersion
+) -> None:
+    """It is not refused, whatever this host's own defaults are; and without the openssl program."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    made = make()
+    (tmp_path / "own.pem").write_bytes(made.key_pem + made.pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version, context.maximum_version = version, version
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.load_cert_chain(tmp_path / "own.pem")
+    with listening() as listener:
+        threading.Thread(target=serve_tls, args=(listener, context), daemon=True).start()
+        (presented,) = handshake.fetch_all([Endpoint("127.0.0.1", listener.getsockname()[1])], timeout=5)
+    assert (presented.problem, list(presented.certificates)) == ("", [made.der])
 
 
 def test_without_the_openssl_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

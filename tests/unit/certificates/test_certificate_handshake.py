@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates import handshake
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.endpoints import Endpoint
 from tests.lab.certificates import authority, listening, make, serve_tls, tls_server
+from tests.lab.postgres import free_port
 
 
 @pytest.mark.parametrize("shows_chain", [True, False])
@@ -48,6 +50,18 @@ def test_a_server_of_old_versions_only(
     with listening() as listener:
         threading.Thread(target=serve_tls, args=(listener, context), daemon=True).start()
         (presented,) = handshake.fetch_all([Endpoint("127.0.0.1", listener.getsockname()[1])], timeout=5)
+    assert (presented.problem, list(presented.certificates)) == ("", [made.der])
+
+
+def test_the_next_address_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name may have an address (of IPv6, for instance) at which nothing answers."""
+    made = make()
+    with tls_server(tmp_path, [made]) as server:
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (free_port(), server.port)
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_more: found)
+        (presented,) = handshake.fetch_all([Endpoint("clinic.example")], timeout=5)
     assert (presented.problem, list(presented.certificates)) == ("", [made.der])
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
-from ansible_collections.careops.maintenance.plugins.module_utils.files import sweep
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal import backup
-from ansible_collections.careops.maintenance.plugins.module_utils.renewal.acting import words
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.certbot import CertbotFiles, staged_conf
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.journal import Journal, is_locked, locked
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.lineage import KINDS, Lineage, unquoted
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.policy import Certbot, Wanted
+from ansible_collections.careops.maintenance.plugins.module_utils.renewal.store import OrderFailed
+from ansible_collections.careops.maintenance.plugins.module_utils.runner import Completed
 from tests.lab.certificates import NOW, Made, make
 
 NAME = "clinic.example"
@@ -166,16 +167,6 @@ def test_what_the_client_left_by_half_is_in_nobodys_way(tmp_path: Path, kind: st
     assert files.obtained() is None and real.numbers() == [1] and real.current() == 1
 
 
-def test_a_copy_of_a_folder_that_fails_says_why(tmp_path: Path) -> None:
-    (tmp_path / "from").mkdir()
-    (tmp_path / "from" / "file").symlink_to("nowhere")
-    with pytest.raises(OSError) as raised:
-        shutil.copytree(tmp_path / "from", tmp_path / "to")
-    said = words(raised.value)
-    assert str(tmp_path / "from" / "file") in said and "No such file" in said
-    assert words(OSError(28, "No space left on device", "/a")) == "/a: No space left on device"
-
-
 def test_a_renewal_of_somebody_else_meanwhile_stays(tmp_path: Path) -> None:
     real = lineage(tmp_path / "real", 1)
     files = certbot_files(tmp_path)
@@ -230,6 +221,28 @@ def test_the_deploy_hooks_are_those_of_certbot(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["a new file each time", "one file for all, as on Debian"])
+def test_only_what_the_log_says_of_this_order_counts(tmp_path: Path, kept: bool) -> None:
+    problem = '{"type": "urn:ietf:params:acme:error:%s", "detail": "of the lab"}\n'
+    lineage(tmp_path / "real", 1)
+    log = tmp_path / "logs" / "letsencrypt.log"
+    log.parent.mkdir()
+    log.write_text(problem % "caa")
+
+    def run(argv: Sequence[str], **more: Any) -> Completed:
+        if kept:
+            log.rename(log.with_name("letsencrypt.log.1"))
+        with log.open("a") as stream:
+            stream.write(problem % "rateLimited" + "and much more, so that the new one is the longer of the two\n")
+        return Completed(1, "", "")
+
+    certbot = Certbot(config_dir=str(tmp_path / "real"), logs_dir=str(log.parent))
+    files = CertbotFiles(Wanted(name=NAME), certbot=certbot, folder=str(tmp_path / "state"))
+    with pytest.raises(OrderFailed) as raised:
+        files.order(run, timeout=1)
+    assert raised.value.output.split() == ["urn:ietf:params:acme:error:rateLimited:", "of", "the", "lab"]
+
+
 def test_a_backup_is_whole_or_not_there(tmp_path: Path) -> None:
     def breaks(folder: str) -> None:
         Path(folder, "half").touch()
@@ -257,19 +270,6 @@ def test_notes_are_kept_until_they_are_over(tmp_path: Path) -> None:
     assert notes.unfinished() is None
     (tmp_path / "notes" / "failure.json").write_text("not JSON")
     assert notes.kept("failure") == {}
-
-
-def test_what_was_left_of_writing_a_file_goes(tmp_path: Path) -> None:
-    for name in (".key.abc.partial", ".key.pem.abc.partial", ".key2.abc.partial", ".key.abc", "key"):
-        (tmp_path / name).touch()
-    sweep(str(tmp_path / "key.pem"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        ".key.abc",
-        ".key.abc.partial",
-        ".key2.abc.partial",
-        "key",
-    ]
-    sweep(str(tmp_path / "nowhere" / "key"))
 
 
 def test_two_renewals_do_not_work_at_a_time(tmp_path: Path) -> None:

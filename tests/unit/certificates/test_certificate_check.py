@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates import library
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.check import Policy, check
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.sources import Source
 from ansible_collections.careops.maintenance.plugins.module_utils.findings import Finding, build_result
@@ -102,3 +103,21 @@ def test_copies_are_counted_in_the_message(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.pem").write_bytes(made.pem)
     assert look(tmp_path)[1].message.startswith("clinic.example (in 3 places) expires")
+
+
+def test_a_copy_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and extensions cost twenty times the rest; a host has the same certificate at many places."""
+    read: list[bytes] = []
+    real = library.Reader.read
+
+    def noting(reader: library.Reader, der: bytes) -> Any:
+        read.append(der)
+        return real(reader, der)
+
+    monkeypatch.setattr(library.Reader, "read", noting)
+    ca = authority()
+    leaf = make(issuer=ca)
+    for number in range(20):
+        (tmp_path / f"{number}.pem").write_bytes(leaf.pem + ca.pem)
+    look(tmp_path)
+    assert sorted(read) == sorted([leaf.der, ca.der])

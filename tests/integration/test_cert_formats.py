@@ -137,6 +137,15 @@ def test_password_files(folder: Path, tmp_path: Path, leaf: Made) -> None:
     assert both["failed"] and "mutually exclusive" in both["msg"]
 
 
+def test_each_source_has_its_own_password(folder: Path, tmp_path: Path, leaf: Made) -> None:
+    sources = []
+    for name, password in (("a.p12", PASSWORD), ("b.p12", "another")):
+        (tmp_path / name).write_text(password)
+        sources.append({"path": str(pkcs12(folder / name, leaf)), "password_file": str(tmp_path / name)})
+    for order in (sources, sources[::-1]):
+        assert bad(look(sources=order)).keys() == {"b.p12"}
+
+
 def test_a_playbook_shows_no_password_and_no_key(folder: Path, tmp_path: Path, leaf: Made) -> None:
     path = pkcs12(folder / "portal.p12", leaf)
     (tmp_path / "password").write_text(PASSWORD)

@@ -144,6 +144,14 @@ def test_what_is_broken_is_put_back_as_it_was(host: Host) -> None:
     assert host.certificate.read_bytes() == b"no certificate\n" and host.served() == host.old.fingerprint
 
 
+def test_what_is_broken_and_put_back_is_not_called_served(host: Host) -> None:
+    host.certificate.write_bytes(b"no certificate\n")
+    host.entry["services"] = [{**host.web.service(), "reload": ["/bin/sh", "-c", "exit 1"]}]
+    (finding,) = findings_of(host.renew(), "renewal.outcome")
+    assert "which no service can use" in finding["message"] and "proven" not in finding["message"]
+    assert host.certificate.read_bytes() == b"no certificate\n" and host.served() == host.old.fingerprint
+
+
 def test_validating_tells_what_is_broken(host: Host) -> None:
     host.certificate.write_bytes(b"no certificate\n")
     host.entry["names"] = []

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from typing import Optional
 from urllib.parse import quote
 
+from .. import files
 from ..errors import MaintenanceError
 from .archive import Damage
 from .blocks import look
@@ -163,17 +164,7 @@ def locked(directory: str, database: str) -> Iterator[int]:
 
 def is_locked(directory: str, database: str) -> bool:
     """Whether another process has that right now. Raises OSError where the lock may not be looked at."""
-    try:
-        descriptor = os.open(_lock_path(directory, database), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return files.is_locked(_lock_path(directory, database))
 
 
 def _lock_path(directory: str, database: str) -> str:

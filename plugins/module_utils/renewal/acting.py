@@ -157,11 +157,11 @@ class Acting:
             said = error.output if isinstance(error, OrderFailed) else str(error)
             diagnosis = diagnose(words(error) if isinstance(error, OSError) else said)
             finding, kind = report.not_ordered(name, diagnosis, pair=present), diagnosis.kind
-        self._store.restore(kept)  # a client that writes the installed files itself may have written half of them
-        self._store.forget()
         self._findings.append(finding)
         seconds = self._host.ticks() - started
         self._actions.append(report.failed_action(name, "renew", finding.message, changed=False, seconds=seconds))
+        self._store.restore(kept)  # a client that writes the installed files itself may have written half of them
+        self._store.forget()
         self._end(failed_with=kind)
         return None
 

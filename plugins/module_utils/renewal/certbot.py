@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Optional
 
-from ..files import text_of, write_atomic
+from ..files import write_atomic
 from ..runner import Runner
 from . import pair
 from .lineage import KINDS, Lineage, copy_tree, switch_link
@@ -20,8 +20,8 @@ from .policy import Certbot, Wanted
 from .standin import stand_in
 from .store import Hook, OrderFailed, read_file, replace_content
 
-# These would act on a certificate that nobody has looked at yet.
 _PROBLEM = re.compile(r'\{[^{}]*"type": *"urn:ietf:params:acme:error:[^{}]*\}')
+# These would act on a certificate that nobody has looked at yet.
 _NOT_STAGED = re.compile(r"^[ \t]*(?:renew_hook|deploy_hook|installer)\s*=.*\n?", re.MULTILINE)
 # What a process that was killed left of writing a file of a generation.
 _LEFT = re.compile(r"\.(?:privkey|cert|chain|fullchain)\d+\.pem\..*\.partial")
@@ -57,9 +57,7 @@ class CertbotFiles:
         before = _mark(log)
         done = run(argv, environment=self._environment(), timeout=timeout)
         if done.returncode:
-            # Certbot begins a new file for every run, unless it is told to keep no old ones as Debian does.
-            already = before[1] if _mark(log)[0] == before[0] else 0
-            raise OrderFailed("\n".join((done.stdout, done.stderr, *problems(text_of(log), already=already))))
+            raise OrderFailed("\n".join((done.stdout, done.stderr, *problems(_since(log, before)))))
 
     def _environment(self) -> dict[str, str]:
         return {"REQUESTS_CA_BUNDLE": self._certbot.acme_ca} if self._certbot.acme_ca else {}
@@ -191,15 +189,28 @@ def _mark(path: str) -> tuple[int, int]:
     return state.st_ino, state.st_size
 
 
-def problems(log: str, *, already: int) -> list[str]:
+def _since(path: str, before: tuple[int, int]) -> str:
+    """What the log says of this order; nothing where it cannot be read.
+
+    Certbot begins a new file for every run, unless it is told to keep no old ones as Debian does.
+    """
+    number, size = _mark(path)
+    try:
+        content = read_file(path)
+    except OSError:
+        return ""
+    already = before[1] if number == before[0] and size >= before[1] else 0
+    return content[already:].decode("utf-8", "replace")
+
+
+def problems(log: str) -> list[str]:
     """What the authority refused, one line each, as certbot's log has it (RFC 8555, 6.7).
 
-    Certbot 2.1 trips over some refusals and does not say what they were. already: size of the log before this
-    order; a shorter one was begun anew. A nonce that is refused is asked for again, and no problem.
+    Certbot 2.1 trips over some refusals and does not say what they were. A nonce that is refused is asked for
+    again, and no problem.
     """
-    said = log[already:] if len(log) > already else log
     found = []
-    for block in _PROBLEM.findall(said):
+    for block in _PROBLEM.findall(log):
         try:
             problem = json.loads(block)
         except ValueError:

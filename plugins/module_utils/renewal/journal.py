@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
+from .. import files
 from ..errors import MaintenanceError
 from ..files import sweep, write_atomic
 
@@ -86,13 +87,6 @@ def locked(folder: str) -> Iterator[int]:
 def is_locked(folder: str) -> bool:
     """Whether somebody renews with this state right now."""
     try:
-        descriptor = os.open(os.path.join(folder, "lock"), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return files.is_locked(os.path.join(folder, "lock"))
     except OSError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from ansible_collections.careops.maintenance.plugins.module_utils.renewal.certbot import problems
+from ansible_collections.careops.maintenance.plugins.module_utils.renewal.certbot import _mark, _since, problems
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.diagnose import CAUSES, diagnose
 
 
@@ -64,8 +66,32 @@ LOG = """
 
 
 def test_refusals_stand_in_the_log() -> None:
-    assert problems(LOG, already=0) == [
-        'urn:ietf:params:acme:error:rateLimited: too many "certificates" (5) already issued'
-    ]
-    assert problems(LOG + "quiet since\n", already=len(LOG)) == []
-    assert len(problems(LOG, already=len(LOG) + 1)) == 1, "a shorter log was begun anew"
+    assert problems(LOG) == ['urn:ietf:params:acme:error:rateLimited: too many "certificates" (5) already issued']
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ("vorher über alles\n", ""),
+        ("vorher über alles\nseither\n", "seither\n"),
+        ("neu\n", "neu\n"),
+        (None, ""),
+    ],
+    ids=["nothing", "more", "begun anew", "gone"],
+)
+def test_of_a_log_only_what_is_of_this_order_counts(tmp_path: Path, now: str | None, said: str) -> None:
+    """Also where nothing was written: the reason of an earlier refusal is none of this one's."""
+    log = tmp_path / "letsencrypt.log"
+    log.write_text("vorher über alles\n")
+    before = _mark(str(log))
+    log.write_text(now) if now is not None else log.unlink()
+    assert _since(str(log), before) == said
+
+
+def test_a_log_that_took_the_place_of_another_counts_as_a_whole(tmp_path: Path) -> None:
+    log = tmp_path / "letsencrypt.log"
+    log.write_text("vorher\n")
+    before = _mark(str(log))
+    log.rename(tmp_path / "letsencrypt.log.1")
+    log.write_text("a longer one than before\n")
+    assert _since(str(log), before) == "a longer one than before\n"

@@ -52,6 +52,27 @@ def stop(script: str, *, first: int = signal.SIGTERM, patience: float = 5.0) -> 
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sign)
         limit = time.monotonic() + patience
-        while running(script) and time.monotonic() < limit:
+        while not all(map(_ended, pids)) and time.monotonic() < limit:
             time.sleep(0.02)
     return len(pids)
+
+
+def _ended(pid: int) -> bool:
+    """Whether no thread of it is left that could hold a port or a file.
+
+    One that ends loses its arguments first and its files last: until then it still has its port.
+    """
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return True
+    return all(_thread_ended(f"/proc/{pid}/task/{thread}/stat") for thread in threads)
+
+
+def _thread_ended(stat: str) -> bool:
+    try:
+        with open(stat, "rb") as stream:
+            # The state stands behind the name, which may itself hold brackets and blanks.
+            return stream.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except OSError:
+        return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -128,6 +129,30 @@ def test_a_process_is_known_by_its_script(tmp_path: Path) -> None:
     finally:
         other.kill()
         other.wait()
+
+
+LISTENER = """
+import socket, time
+memory = bytearray(300_000_000)
+memory[::4096] = b"x" * len(memory[::4096])
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_port_is_free_again_when_its_process_was_stopped(tmp_path: Path) -> None:
+    script, log = tmp_path / "listener.py", tmp_path / "log"
+    script.write_text(LISTENER)
+    # One with much memory takes long to end: its arguments are gone well before its port is.
+    with processes.start(str(script), [], log=str(log)) as process:
+        limit = time.monotonic() + 20
+        while not log.read_text().endswith("\n") and time.monotonic() < limit:
+            time.sleep(0.01)
+        assert processes.stop(str(script)) == 1
+        with socket.create_server(("127.0.0.1", int(log.read_text()))):
+            pass
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_the_rows_asked_for() -> None:

@@ -9,7 +9,10 @@ import contextlib
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
 from typing import Optional
+
+from .errors import MaintenanceError
 
 
 def write_atomic(path: str, content: bytes, *, mode: int, owner: Optional[tuple[int, int]] = None) -> None:
@@ -52,6 +55,26 @@ def sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(path: str, *, busy: str = "", mode: int = 0o600) -> Iterator[int]:
+    """Holds the lock on this file, made with these permissions where it is not there, or folder; yields its descriptor.
+
+    A program that inherits the descriptor holds the lock as long as it lives, also when we are killed. busy: the
+    words for MaintenanceError where another process has it; waits for that one's end where there are none.
+    Raises OSError where it cannot be opened.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY if os.path.isdir(path) else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    descriptor = os.open(path, flags | os.O_CLOEXEC, mode)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError:
+            raise MaintenanceError(busy) from None
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import os
 import re
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from ..errors import MaintenanceError
-from ..files import write_atomic
+from ..files import locked, write_atomic
 from ..findings import Action, Finding
 from ..runner import Runner
 from . import conf
@@ -173,15 +172,14 @@ def _folder_to_ourselves(target: Target, *, plan: bool) -> Iterator[None]:
     if plan:
         yield
         return
-    try:
-        descriptor = os.open(target.folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise MaintenanceError(f"The folder {target.folder} cannot be opened ({error.strerror}): use become.") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(target.folder))
+        except OSError as error:
+            raise MaintenanceError(
+                f"The folder {target.folder} cannot be opened ({error.strerror}): use become."
+            ) from None
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _remove_leftovers(target: Target, *, plan: bool) -> list[Action]:

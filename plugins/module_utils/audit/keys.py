@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -19,7 +18,7 @@ from typing import Any, Optional
 
 from ..clock import to_text
 from ..errors import MaintenanceError
-from ..files import sync_folder, write_atomic
+from ..files import locked, sync_folder, write_atomic
 from ..findings import Finding
 from . import note
 
@@ -124,14 +123,10 @@ def add(path: str, *, kind: str, now: datetime) -> Ring:
     """Puts a new key behind the others. Raises MaintenanceError."""
     key = new_key(kind, now=now)
     try:
-        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with locked(f"{path}.lock"):
             ring = read(path) or Ring()
             longer = Ring(keys=[*ring.keys, key])
             write_atomic(path, _content(longer), mode=0o600)
-        finally:
-            os.close(descriptor)
     except OSError as error:
         raise MaintenanceError(f"The key file {path} cannot be written: {error.strerror}.") from None
     return longer

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -145,21 +144,13 @@ def locked(directory: str, database: str) -> Iterator[int]:
     A program that inherits the descriptor holds the lock as long as it lives, also when we are killed.
     Raises MaintenanceError where another process has it.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(_lock_path(directory, database), flags, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-            raise MaintenanceError(
-                f"Another backup of {database} into {directory} is running (process {holder}): wait for its end."
-            ) from None
+    path = _lock_path(directory, database)
+    holder = files.text_of(path, longest=32).strip() or "unknown"
+    busy = f"Another backup of {database} into {directory} is running (process {holder}): wait for its end."
+    with files.locked(path, busy=busy) as descriptor:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def is_locked(directory: str, database: str) -> bool:

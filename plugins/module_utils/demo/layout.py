@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import MaintenanceError
-from ..files import write_atomic
+from ..files import locked, write_atomic
 
 # Raised when an estate built by an older version would not fit any more: it is then built anew.
 LAYOUT_VERSION = 1
@@ -165,11 +164,6 @@ def delete(path: str) -> None:
 @contextlib.contextmanager
 def only_one(layout: Layout) -> Iterator[None]:
     """Keeps a second run off the estate. Raises MaintenanceError where one is at work."""
-    with open(layout.path(".lock"), "a", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise MaintenanceError(
-                f"Another run is at work on the demo estate {layout.root}: wait until it has ended."
-            ) from None
+    busy = f"Another run is at work on the demo estate {layout.root}: wait until it has ended."
+    with locked(layout.path(".lock"), busy=busy):
         yield

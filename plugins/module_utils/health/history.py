@@ -9,9 +9,7 @@ and a character for each thing: ``1`` up, ``0`` down, ``-`` not known. So a mont
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
 import json
 import math
 import os
@@ -20,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ..files import text_of, write_atomic
+from ..files import locked, text_of, write_atomic
 
 UP, DOWN, UNKNOWN = "1", "0", "-"
 _MODE = 0o640
@@ -141,7 +139,7 @@ def record(path: str, look: Seen, facts: Mapping[str, Any], *, oldest: float) ->
     Two at the same time wait for each other. A look that could not be written as a whole is taken back.
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), mode=_FOLDER_MODE, exist_ok=True)
-    with _locked(path):
+    with locked(path + ".lock", mode=_MODE):
         text = _content(path)
         named = _named(text)
         first = next(_looks(text, named), look)
@@ -168,13 +166,3 @@ def _append(path: str, lines: bytes) -> None:
         except OSError:
             os.ftruncate(descriptor, size)
             raise
-
-
-@contextlib.contextmanager
-def _locked(path: str) -> Iterator[None]:
-    descriptor = os.open(path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +18,7 @@ from typing import Any
 
 from ..clock import parse_moment
 from ..errors import MaintenanceError
-from ..files import write_atomic
+from ..files import locked, write_atomic
 from .journal import CLAIM, DELIVERED, JOURNAL, RECORD, Journal, read_journal
 
 # A run of another controller cannot be asked whether it lives; after this long it does not.
@@ -116,12 +115,8 @@ def _digest(folder: str) -> str:
 @contextlib.contextmanager
 def claiming(runs_directory: str) -> Iterator[None]:
     """One run at a time may look at the others and lay its claim. Raises OSError."""
-    descriptor = os.open(runs_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with locked(runs_directory):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def claim(folder: str, *, system: str) -> None:

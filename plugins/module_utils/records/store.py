@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import MaintenanceError
-from ..files import names_in
+from ..files import locked, names_in
 from ..findings import Finding
 
 RECORD = "record.json"
@@ -75,18 +74,12 @@ def writing(store: Store) -> Iterator[None]:
     """
     try:
         os.makedirs(store.directory, mode=FOLDER_MODE, exist_ok=True)
-        descriptor = os.open(store.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise cannot_write(store.directory, error) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        for folder in (store.directory, store.backup_verification, store.security_reviews):
-            clear_partials(folder)
-        yield
+        with locked(store.directory):
+            for folder in (store.directory, store.backup_verification, store.security_reviews):
+                clear_partials(folder)
+            yield
     except OSError as error:
         raise cannot_write(error.filename or store.directory, error) from None
-    finally:
-        os.close(descriptor)
 
 
 def clear_partials(folder: str) -> None:

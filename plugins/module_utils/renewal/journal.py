@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from .. import files
-from ..errors import MaintenanceError
 from ..files import sweep, write_atomic
 
 ORDERING = "ordering"
@@ -71,17 +69,9 @@ def locked(folder: str) -> Iterator[int]:
     """
     os.makedirs(folder, mode=0o700, exist_ok=True)
     path = os.path.join(folder, "lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise MaintenanceError(
-                f"Another renewal, or an ACME client that a killed one left, holds {path}: wait for its end."
-            ) from None
+    busy = f"Another renewal, or an ACME client that a killed one left, holds {path}: wait for its end."
+    with files.locked(path, busy=busy) as descriptor:
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def is_locked(folder: str) -> bool:

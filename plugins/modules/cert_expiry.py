@@ -433,9 +433,10 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.certificates.check import Policy, check
+from ..module_utils.certificates.check import check
 from ..module_utils.certificates.endpoints import STARTTLS_PORTS, endpoint
 from ..module_utils.certificates.judge import Thresholds
+from ..module_utils.certificates.policy import Policy
 from ..module_utils.certificates.sources import Source
 from ..module_utils.certificates.strength import Minimum
 from ..module_utils.clock import now_or

@@ -26,14 +26,6 @@ BARRED = "--bounding-set=-dac_override,-dac_read_search"
 READABLE, VALIDITY = "certificate.readable", "certificate.validity"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with nothing in it but what the test puts there."""
-    path = tmp_path / "certs"
-    path.mkdir()
-    return path
-
-
 def look(*paths: Path, **options: Any) -> dict[str, Any]:
     return run_module("cert_expiry", {"paths": [str(path) for path in paths], "now": NOW_TEXT, **options})
 

@@ -20,25 +20,6 @@ from tests.lab.keystores import PASSWORD, openssl, pkcs12
 from tests.lab.looks import CHAIN, EXPIRY, KEY, bad, key_status, look, opened, seen
 from tests.lab.modules import ROOT, findings_of, run_module
 
-
-@pytest.fixture(scope="module")
-def ca() -> Made:
-    return authority(days=3)
-
-
-@pytest.fixture(scope="module")
-def leaf(ca: Made) -> Made:
-    return make(issuer=ca, key=ec.generate_private_key(ec.SECP256R1()))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with nothing in it but what the test puts there."""
-    path = tmp_path / "certs"
-    path.mkdir()
-    return path
-
-
 # PEM, DER, PKCS#7
 
 

@@ -19,25 +19,6 @@ from tests.lab.looks import CHAIN, ENVIRONMENT, EXPIRY, KEY, bad, key_status, lo
 from tests.lab.modules import findings_of, run_module
 from tests.lab.odd_certificates import kinds
 
-
-@pytest.fixture(scope="module")
-def ca() -> Made:
-    return authority(days=3)
-
-
-@pytest.fixture(scope="module")
-def leaf(ca: Made) -> Made:
-    return make(issuer=ca, key=ec.generate_private_key(ec.SECP256R1()))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with nothing in it but what the test puts there."""
-    path = tmp_path / "certs"
-    path.mkdir()
-    return path
-
-
 # PKCS#12
 
 

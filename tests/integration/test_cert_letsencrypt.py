@@ -12,15 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.lab import acme
-from tests.lab.certificates import DAY, NOW_TEXT, Made, authority, make
+from tests.lab.certificates import DAY, NOW_TEXT, Made, make
 from tests.lab.modules import findings_of, run_module
 
 EXPIRY, CHAIN, KEY, READABLE = (f"certificate.{name}" for name in ("expiry", "chain_expiry", "key_match", "readable"))
-
-
-@pytest.fixture(scope="module")
-def ca() -> Made:
-    return authority(days=3)
 
 
 def look(*paths: Path, **options: Any) -> dict[str, Any]:

@@ -10,55 +10,27 @@ from typing import Any
 
 import pytest
 
-from tests.lab import acme
+from tests.lab import acme, renewals
 from tests.lab.acme import World
 from tests.lab.acme_front import Refusal
 from tests.lab.certificates import authority
 from tests.lab.modules import findings_of, run_module
+from tests.lab.renewals import Ward, acted, outcome
 
 NAME = "clinic.example"
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with acme.world(tmp_path_factory.mktemp("acme")) as made:
-        made.issue(NAME, "www.clinic.example")
-        made.serve(NAME, "www.clinic.example")
+    with renewals.serving(tmp_path_factory.mktemp("acme"), NAME, "www.clinic.example") as made:
         yield made
 
 
-class Clinic:
-    """One lineage that nginx serves, with notes and backups that only this test has."""
-
-    def __init__(self, world: World, folder: Path) -> None:
-        self.world = world
-        self.folder = folder
-        self.before = world.on_disk(NAME)
-        self.links = world.links(NAME)
-
-    def renew(
-        self, *, check: bool = False, certificate: dict[str, Any] | None = None, **options: Any
-    ) -> dict[str, Any]:
-        entry = self.world.certificate(NAME, **(certificate or {}))
-        kept = {"state_dir": str(self.folder / "state"), "backup_dir": str(self.folder / "backups")}
-        return run_module("certificate_renewal", self.world.options(entry, **{**kept, **options}), check=check)
-
-    def is_as_before(self) -> bool:
-        return self.world.links(NAME) == self.links and self.world.on_disk(NAME) == self.before == self.world.served(
-            NAME
-        )
-
-
 @pytest.fixture
-def clinic(world: World, tmp_path: Path) -> Iterator[Clinic]:
+def clinic(world: World, tmp_path: Path) -> Iterator[Ward]:
     assert world.on_disk(NAME) == world.served(NAME)
-    yield Clinic(world, tmp_path)
+    yield Ward(world, NAME, tmp_path, mode="auto")
     assert world.on_disk(NAME) == world.served(NAME)
-
-
-def told(result: dict[str, Any], check: str = "renewal.outcome") -> dict[str, Any]:
-    (finding,) = findings_of(result, check)
-    return finding
 
 
 def later(days: float) -> str:
@@ -68,35 +40,34 @@ def later(days: float) -> str:
 
 
 @pytest.mark.parametrize("mode", ["check", "validate", "auto"])
-def test_what_is_not_due_is_left_alone(clinic: Clinic, mode: str) -> None:
+def test_what_is_not_due_is_left_alone(clinic: Ward, mode: str) -> None:
     result = clinic.renew(mode=mode)
     assert result["changed"] is False and result["actions"] == []
     assert {finding["status"] for finding in findings_of(result, "renewal.served")} == {"ok"}
     checked = "renewal.valid" if mode == "validate" else "renewal.due"
-    assert told(result, checked)["status"] == "ok"
+    assert outcome(result, checked)["status"] == "ok"
     assert clinic.is_as_before()
     assert not (clinic.folder / "backups").exists()
 
 
-def test_check_mode_and_mode_check_tell_what_is_due_and_touch_nothing(clinic: Clinic) -> None:
+def test_check_mode_and_mode_check_tell_what_is_due_and_touch_nothing(clinic: Ward) -> None:
     for options in ({"mode": "check"}, {"check": True}):
         result = clinic.renew(now=later(61), **options)
-        due = told(result, "renewal.due")
+        due = outcome(result, "renewal.due")
         assert due["status"] == "warning" and "a third or less of its lifetime is left" in due["message"]
-        planned = [(action["action"], action["outcome"]) for action in result["actions"]]
-        assert planned == ([] if "mode" in options else [("renew", "planned")])
-        assert result["changed"] is bool(planned)
+        assert acted(result) == ([] if "mode" in options else [("renew", "planned")])
+        assert result["changed"] is ("mode" not in options)
         assert list(clinic.folder.iterdir()) == [] and clinic.is_as_before()
 
 
-def test_what_is_due_is_renewed_and_then_not_again(clinic: Clinic) -> None:
+def test_what_is_due_is_renewed_and_then_not_again(clinic: Ward) -> None:
     result = clinic.renew(now=later(61))
     assert result["changed"] is True
     (action,) = result["actions"]
     assert (action["action"], action["outcome"], action["before"]["fingerprint"]) == ("renew", "done", clinic.before)
     new = clinic.world.on_disk(NAME)
     assert action["after"]["fingerprint"] == new == clinic.world.served(NAME) != clinic.before
-    assert told(result)["status"] == "ok"
+    assert outcome(result)["status"] == "ok"
     numbers = {Path(target).name.strip("abcdefghijklmnopqrstuvwxyz.") for target in clinic.world.links(NAME).values()}
     assert len(numbers) == 1 and all(
         target.startswith("../../archive/") for target in clinic.world.links(NAME).values()
@@ -105,7 +76,7 @@ def test_what_is_due_is_renewed_and_then_not_again(clinic: Clinic) -> None:
     assert again["changed"] is False and clinic.world.on_disk(NAME) == new
 
 
-def test_the_backup_keeps_the_links_and_is_closed_to_others(clinic: Clinic) -> None:
+def test_the_backup_keeps_the_links_and_is_closed_to_others(clinic: Ward) -> None:
     clinic.renew(mode="force")
     (backup,) = (clinic.folder / "backups" / NAME).iterdir()
     assert stat.S_IMODE(backup.stat().st_mode) == 0o700
@@ -115,7 +86,7 @@ def test_the_backup_keeps_the_links_and_is_closed_to_others(clinic: Clinic) -> N
     assert (backup / "renewal" / f"{NAME}.conf").exists()
 
 
-def test_old_backups_go(clinic: Clinic) -> None:
+def test_old_backups_go(clinic: Ward) -> None:
     folder = clinic.folder / "backups" / NAME
     folder.mkdir(parents=True)
     for name in ("2025-01-01T000000Z", "2025-02-01T000000Z", "2025-03-01T000000Z.partial"):
@@ -125,7 +96,7 @@ def test_old_backups_go(clinic: Clinic) -> None:
     assert len(names) == 2 and names[0] == "2025-02-01T000000Z"
 
 
-def test_the_key_keeps_its_permissions(clinic: Clinic) -> None:
+def test_the_key_keeps_its_permissions(clinic: Ward) -> None:
     key = (clinic.world.live(NAME) / "privkey.pem").resolve()
     key.chmod(0o640)
     clinic.renew(mode="force")
@@ -133,7 +104,7 @@ def test_the_key_keeps_its_permissions(clinic: Clinic) -> None:
     assert fresh != key and stat.S_IMODE(fresh.stat().st_mode) == 0o640
 
 
-def test_the_renewal_configuration_stays_as_it_was(clinic: Clinic) -> None:
+def test_the_renewal_configuration_stays_as_it_was(clinic: Ward) -> None:
     path = clinic.world.config_dir / "renewal" / f"{NAME}.conf"
     before = path.read_bytes()
     clinic.renew(mode="force")
@@ -144,7 +115,7 @@ def test_the_renewal_configuration_stays_as_it_was(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("authenticator", ["webroot", "dns_hook"])
-def test_the_authenticator_of_policy_is_used(clinic: Clinic, authenticator: str) -> None:
+def test_the_authenticator_of_policy_is_used(clinic: Ward, authenticator: str) -> None:
     world = clinic.world
     if authenticator == "webroot":
         more = {"webroot": str(world.nginx.webroot)}
@@ -155,7 +126,7 @@ def test_the_authenticator_of_policy_is_used(clinic: Clinic, authenticator: str)
         result = clinic.renew(mode="force", certificate={"authenticator": authenticator, **more})
     finally:
         world.nginx.mend()
-    assert told(result)["status"] == "ok", told(result)["message"]
+    assert outcome(result)["status"] == "ok", outcome(result)["message"]
     assert world.served(NAME) != clinic.before
 
 
@@ -169,24 +140,24 @@ def test_a_lineage_is_renewed_as_it_was_made(world: World, tmp_path: Path, authe
     before = world.on_disk(name)
     folders = {"state_dir": str(tmp_path / "state"), "backup_dir": str(tmp_path / "backups")}
     result = run_module("certificate_renewal", world.options(world.certificate(name), mode="force", **folders))
-    assert told(result)["status"] == "ok", told(result)["message"]
+    assert outcome(result)["status"] == "ok", outcome(result)["message"]
     assert world.served(name) == world.on_disk(name) != before
 
 
-def test_names_that_policy_wants_and_the_certificate_lacks_make_it_due(clinic: Clinic) -> None:
+def test_names_that_policy_wants_and_the_certificate_lacks_make_it_due(clinic: Ward) -> None:
     result = clinic.renew(mode="check", certificate={"names": [NAME, "new.clinic.example"]})
-    due = told(result, "renewal.due")
+    due = outcome(result, "renewal.due")
     assert due["status"] == "warning" and "does not cover new.clinic.example" in due["message"]
 
 
-def refusal_of(clinic: Clinic, **options: Any) -> dict[str, Any]:
+def refusal_of(clinic: Ward, **options: Any) -> dict[str, Any]:
     """The finding of an order that does not come through; nothing may be different afterwards."""
     result = clinic.renew(mode="force", **options)
     assert result["changed"] is False
-    assert [(action["action"], action["outcome"]) for action in result["actions"]] == [("renew", "failed")]
+    assert acted(result) == [("renew", "failed")]
     assert clinic.is_as_before()
     assert not (clinic.folder / "state" / NAME / "journal.json").exists()
-    finding = told(result)
+    finding = outcome(result)
     assert finding["status"] == "critical"
     return finding
 
@@ -195,7 +166,7 @@ def refusal_of(clinic: Clinic, **options: Any) -> dict[str, Any]:
     ("kind", "status", "cause"),
     [("rateLimited", 429, "rate_limit"), ("serverInternal", 500, "authority"), ("caa", 403, "caa")],
 )
-def test_a_refusal_of_the_authority_is_told_by_its_cause(clinic: Clinic, kind: str, status: int, cause: str) -> None:
+def test_a_refusal_of_the_authority_is_told_by_its_cause(clinic: Ward, kind: str, status: int, cause: str) -> None:
     clinic.world.front.refusals["newOrder"] = Refusal(status, kind, "a reason of the lab")
     try:
         finding = refusal_of(clinic)
@@ -204,7 +175,7 @@ def test_a_refusal_of_the_authority_is_told_by_its_cause(clinic: Clinic, kind: s
     assert finding["evidence"]["cause"] == cause and "a reason of the lab" in finding["message"]
 
 
-def test_a_challenge_that_fails_is_told(clinic: Clinic) -> None:
+def test_a_challenge_that_fails_is_told(clinic: Ward) -> None:
     clinic.world.nginx.withhold_challenges()
     try:
         assert refusal_of(clinic)["evidence"]["cause"] == "validation"
@@ -212,7 +183,7 @@ def test_a_challenge_that_fails_is_told(clinic: Clinic) -> None:
         clinic.world.nginx.mend()
 
 
-def test_an_authority_that_cannot_be_reached_is_told(clinic: Clinic) -> None:
+def test_an_authority_that_cannot_be_reached_is_told(clinic: Ward) -> None:
     clinic.world.front.go_down()
     try:
         assert refusal_of(clinic)["evidence"]["cause"] == "network"
@@ -220,7 +191,7 @@ def test_an_authority_that_cannot_be_reached_is_told(clinic: Clinic) -> None:
         clinic.world.front.come_back()
 
 
-def test_an_authority_that_never_answers_is_not_waited_for(clinic: Clinic) -> None:
+def test_an_authority_that_never_answers_is_not_waited_for(clinic: Ward) -> None:
     clinic.world.front.silent = True
     try:
         assert refusal_of(clinic, timeout=4)["evidence"]["cause"] == "timeout"
@@ -228,31 +199,31 @@ def test_an_authority_that_never_answers_is_not_waited_for(clinic: Clinic) -> No
         clinic.world.front.silent = False
 
 
-def test_a_missing_client_is_told(clinic: Clinic) -> None:
+def test_a_missing_client_is_told(clinic: Ward) -> None:
     finding = refusal_of(clinic, certbot_program="certbot-of-nobody")
     assert finding["evidence"]["cause"] == "setup" and "certbot-of-nobody is not installed" in finding["message"]
 
 
-def test_folders_that_may_not_be_written_are_told(clinic: Clinic) -> None:
+def test_folders_that_may_not_be_written_are_told(clinic: Ward) -> None:
     logs = clinic.folder / "logs"
     logs.write_text("in the way of a folder\n")
     assert refusal_of(clinic, certbot_logs_dir=str(logs))["evidence"]["cause"] in ("setup", "permissions", "unknown")
 
 
-def test_after_a_failed_order_nothing_is_ordered_for_a_while(clinic: Clinic) -> None:
+def test_after_a_failed_order_nothing_is_ordered_for_a_while(clinic: Ward) -> None:
     clinic.world.front.refusals["newOrder"] = Refusal(429, "rateLimited", "too many certificates")
     try:
         clinic.renew(now=later(61))
         orders = len(clinic.world.front.seen)
         waits = clinic.renew(now=later(61.5), use_ari=False)
         assert len(clinic.world.front.seen) == orders
-        assert told(waits)["evidence"]["cause"] == "waiting" and told(waits)["status"] == "critical"
+        assert outcome(waits)["evidence"]["cause"] == "waiting" and outcome(waits)["status"] == "critical"
     finally:
         clinic.world.front.refusals.clear()
     assert clinic.renew(now=later(62.1))["changed"] is True
 
 
-def test_a_certificate_for_another_name_is_not_put_into_use(clinic: Clinic) -> None:
+def test_a_certificate_for_another_name_is_not_put_into_use(clinic: Ward) -> None:
     clinic.world.front.forge = {"names": ["elsewhere.example"]}
     try:
         finding = refusal_of(clinic)
@@ -262,7 +233,7 @@ def test_a_certificate_for_another_name_is_not_put_into_use(clinic: Clinic) -> N
     assert f"it does not cover {NAME}, www.clinic.example" in finding["message"]
 
 
-def test_a_certificate_of_yesterday_is_not_put_into_use(clinic: Clinic) -> None:
+def test_a_certificate_of_yesterday_is_not_put_into_use(clinic: Ward) -> None:
     now = datetime.datetime.now(datetime.timezone.utc)
     day = datetime.timedelta(days=1)
     clinic.world.front.forge = {"start": now - 3 * day, "end": now - day}
@@ -272,21 +243,23 @@ def test_a_certificate_of_yesterday_is_not_put_into_use(clinic: Clinic) -> None:
         clinic.world.front.forge = {}
 
 
-def test_a_certificate_of_an_unknown_authority_is_not_put_into_use(clinic: Clinic) -> None:
+def test_a_certificate_of_an_unknown_authority_is_not_put_into_use(clinic: Ward) -> None:
     other = authority("Another root")
     (clinic.folder / "other.pem").write_bytes(other.pem)
     finding = refusal_of(clinic, certificate={"trust_store": str(clinic.folder / "other.pem")})
     assert "its chain does not lead to" in finding["message"]
 
 
-def test_the_authority_may_ask_for_an_early_renewal(clinic: Clinic) -> None:
+def test_the_authority_may_ask_for_an_early_renewal(clinic: Ward) -> None:
     now = datetime.datetime.now(datetime.timezone.utc)
     hour = datetime.timedelta(hours=1)
     front = clinic.world.front
     try:
         front.window = (now - 2 * hour, now - hour)
-        assert "its authority suggests to renew it by now" in told(clinic.renew(mode="check"), "renewal.due")["message"]
-        assert told(clinic.renew(mode="check", use_ari=False), "renewal.due")["status"] == "ok"
+        assert (
+            "its authority suggests to renew it by now" in outcome(clinic.renew(mode="check"), "renewal.due")["message"]
+        )
+        assert outcome(clinic.renew(mode="check", use_ari=False), "renewal.due")["status"] == "ok"
         assert clinic.renew()["changed"] is True
         front.window = (now + 1000 * hour, now + 1001 * hour)
         clinic.before = clinic.world.on_disk(NAME)
@@ -298,7 +271,7 @@ def test_the_authority_may_ask_for_an_early_renewal(clinic: Clinic) -> None:
         front.window = None
 
 
-def test_nothing_begins_after_the_deadline(clinic: Clinic) -> None:
+def test_nothing_begins_after_the_deadline(clinic: Ward) -> None:
     now = "2026-11-21T06:00:00+00:00"
     result = clinic.renew(mode="force", now=now, deadline="2026-11-21T05:59:59+00:00")
     (action,) = result["actions"]
@@ -330,5 +303,5 @@ def test_what_makes_no_sense_is_refused(options: dict[str, Any], says: str) -> N
 def test_a_lineage_that_is_not_there_is_unknown(world: World, tmp_path: Path) -> None:
     entry = world.certificate("nowhere.example")
     result = run_module("certificate_renewal", world.options(entry, state_dir=str(tmp_path)))
-    finding = told(result, "renewal.due")
+    finding = outcome(result, "renewal.due")
     assert finding["status"] == "unknown" and "certbot certonly --cert-name nowhere.example" in finding["message"]

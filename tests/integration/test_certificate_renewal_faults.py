@@ -13,86 +13,33 @@ from typing import Any
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.renewal.journal import is_locked
-from tests.lab import acme
+from tests.lab import renewals
 from tests.lab.acme import World
-from tests.lab.certificates import make
 from tests.lab.health import wait_for
 from tests.lab.modules import findings_of, run_module, start_module
-from tests.lab.nginx import ADDRESS
+from tests.lab.renewals import Ward, acted, outcome
 
 NAME = "ward.example"
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with acme.world(tmp_path_factory.mktemp("acme")) as made:
-        made.issue(NAME)
-        made.serve(NAME)
+    with renewals.serving(tmp_path_factory.mktemp("acme"), NAME) as made:
         yield made
-
-
-class Ward:
-    """One lineage that nginx serves, with notes, backups and services that only this test has."""
-
-    def __init__(self, world: World, folder: Path) -> None:
-        self.world = world
-        self.folder = folder
-        self.before = world.on_disk(NAME)
-        self.links = world.links(NAME)
-        self.state = folder / "state" / NAME
-        self.certificate = world.certificate(NAME)
-
-    def options(self, **more: Any) -> dict[str, Any]:
-        own = {"state_dir": str(self.folder / "state"), "backup_dir": str(self.folder / "backups"), "serve_timeout": 5}
-        return self.world.options(self.certificate, **{**own, "mode": "force", **more})
-
-    def renew(self, **more: Any) -> dict[str, Any]:
-        return run_module("certificate_renewal", self.options(**more))
-
-    def is_as_before(self) -> bool:
-        return self.world.links(NAME) == self.links and self.world.on_disk(NAME) == self.before == self.world.served(
-            NAME
-        )
-
-    def archived(self) -> set[str]:
-        return {path.name for path in (self.world.config_dir / "archive" / NAME).iterdir()}
-
-    def script(self, name: str, *lines: str) -> str:
-        """A program for hooks and services."""
-        path = self.folder / name
-        path.write_text("\n".join(("#!/bin/sh", *lines, "")))
-        path.chmod(0o755)
-        return str(path)
-
-    def service(self, **more: Any) -> None:
-        self.certificate = {**self.certificate, "services": [{**self.world.nginx.service(), **more}]}
-
-    def on_the_second_call(self, do: str) -> str:
-        """A configuration test that is one, and does something when it is asked for the second time."""
-        test = " ".join(self.world.nginx.service()["config_test"])
-        count = self.folder / "calls"
-        return self.script(
-            "test", f"echo x >> {count}", f'[ "$(wc -l < {count})" -ne 2 ] || {{ {do}; }}', f"exec {test}"
-        )
 
 
 @pytest.fixture
 def ward(world: World, tmp_path: Path) -> Iterator[Ward]:
     assert world.on_disk(NAME) == world.served(NAME)
-    yield Ward(world, tmp_path)
+    yield Ward(world, NAME, tmp_path)
     world.nginx.mend()
     assert world.on_disk(NAME) == world.served(NAME)
-
-
-def outcome(result: dict[str, Any]) -> dict[str, Any]:
-    (finding,) = findings_of(result, "renewal.outcome")
-    return finding
 
 
 def rolled_back(ward: Ward, result: dict[str, Any]) -> dict[str, Any]:
     """The finding of a renewal that was put back, with nothing left of it where certbot would find it."""
     assert result["changed"] is False
-    assert [action["action"] for action in result["actions"]] == ["renew", "roll_back"]
+    assert acted(result) == [("renew", "failed"), ("roll_back", "done")]
     assert ward.is_as_before()
     finding = outcome(result)
     assert finding["status"] == "critical" and "is back" in finding["message"]
@@ -203,7 +150,7 @@ def test_killed_while_it_puts_the_certificate_into_use(ward: Ward, where: str) -
     else:
         ward.service(reload=[ward.script("reload", "kill -9 $PPID")])
     killed(ward, start_module("certificate_renewal", ward.options()))
-    ward.certificate = ward.world.certificate(NAME)
+    ward.entry = ward.world.certificate(NAME)
     result = finished_by_the_next_run(ward)
     assert [action["action"] for action in result["actions"]] == ["install"]
     assert ward.world.on_disk(NAME) != ward.before
@@ -253,7 +200,7 @@ def test_links_that_were_switched_by_half_are_put_right(ward: Ward) -> None:
     for kind in ("cert", "chain", "fullchain"):
         (live / f"{kind}.pem").unlink()
         (live / f"{kind}.pem").symlink_to(ward.links[f"{kind}.pem"])
-    ward.certificate = ward.world.certificate(NAME)
+    ward.entry = ward.world.certificate(NAME)
     finished_by_the_next_run(ward)
     assert ward.world.on_disk(NAME) != ward.before
     assert len({target[-5] for target in ward.world.links(NAME).values()}) == 1
@@ -269,93 +216,6 @@ def test_what_was_renewed_by_somebody_else_and_is_not_served_is_served_after(war
     assert ward.world.served(NAME) == ward.world.on_disk(NAME) != ward.before
 
 
-class Box:
-    """A certificate that a command of its own renews, in the way of acme.sh or lego, for the same nginx."""
-
-    def __init__(self, world: World, folder: Path, *, apart: bool) -> None:
-        self.world = world
-        self.folder = folder
-        self.certificate, self.key = folder / "box.pem", folder / "box.key"
-        place = folder / "client" if apart else folder
-        place.mkdir(exist_ok=True)
-        self.issued, self.issued_key = place / "box.pem", place / "box.key"
-        self.put(self.certificate, self.key, days=20)
-        self.key.chmod(0o640)
-        world.nginx.serve("box.example", certificate=self.certificate, key=self.key)
-        self.entry = {
-            "name": "box",
-            "client": "command",
-            "command": ["/bin/sh", "-c", "exit 9"],
-            "certificate": str(self.certificate),
-            "key": str(self.key),
-            "services": [world.nginx.service()],
-            "endpoints": [{"host": ADDRESS, "port": world.nginx.https_port, "server_name": "box.example"}],
-        }
-        if apart:
-            self.entry |= {"issued_certificate": str(self.issued), "issued_key": str(self.issued_key)}
-
-    @staticmethod
-    def put(certificate: Path, key: Path, *, name: str = "box.example", days: float = 90, **more: Any) -> None:
-        made = make(name, days=days, lifetime=90, **more)
-        certificate.write_bytes(made.pem)
-        key.write_bytes(made.key_pem)
-
-    def client(self, **made: Any) -> None:
-        """A client that brings this certificate."""
-        ready = self.folder / "ready"
-        ready.mkdir(exist_ok=True)
-        self.put(ready / "box.pem", ready / "box.key", **made)
-        script = self.folder / "client.sh"
-        script.write_text(f"#!/bin/sh\ncp {ready}/box.pem {self.issued}\ncp {ready}/box.key {self.issued_key}\n")
-        script.chmod(0o755)
-        self.entry["command"] = [str(script)]
-
-    def renew(self, **more: Any) -> dict[str, Any]:
-        folders = {"state_dir": str(self.folder / "state"), "backup_dir": str(self.folder / "backups")}
-        now = "2026-11-21T12:00:00+00:00"
-        options = {"certificates": [self.entry], "now": now, "serve_timeout": 5, **folders, **more}
-        return run_module("certificate_renewal", options)
-
-    def served(self) -> str:
-        return self.world.served("box.example")
-
-
-@pytest.mark.parametrize("apart", [True, False], ids=["apart", "in place"])
-def test_another_client_renews(world: World, tmp_path: Path, apart: bool) -> None:
-    box = Box(world, tmp_path, apart=apart)
-    before = box.served()
-    box.client()
-    result = box.renew()
-    assert outcome(result)["status"] == "ok", outcome(result)["message"]
-    assert box.served() == acme.fingerprint(box.certificate.read_bytes()) != before
-    assert box.key.stat().st_mode & 0o777 == 0o640
-    assert box.renew()["actions"] == []
-
-
-@pytest.mark.parametrize("apart", [True, False], ids=["apart", "in place"])
-@pytest.mark.parametrize("trouble", ["wrong name", "exit status", "half written"])
-def test_another_client_that_fails_is_put_back(world: World, tmp_path: Path, apart: bool, trouble: str) -> None:
-    box = Box(world, tmp_path, apart=apart)
-    before, content = box.served(), (box.certificate.read_bytes(), box.key.read_bytes())
-    if trouble == "wrong name":
-        box.client(name="elsewhere.example")
-    else:
-        end = "exit 4" if trouble == "exit status" else "exit 0"
-        box.entry["command"] = ["/bin/sh", "-c", f"head -c 300 /dev/zero > {box.issued}; {end}"]
-    result = box.renew()
-    assert outcome(result)["status"] == "critical" and result["changed"] is False
-    assert (box.certificate.read_bytes(), box.key.read_bytes()) == content
-    assert box.served() == before
-
-
-def test_what_another_client_renewed_by_itself_is_put_into_use(world: World, tmp_path: Path) -> None:
-    box = Box(world, tmp_path, apart=True)
-    box.put(box.issued, box.issued_key)
-    result = box.renew()
-    assert [(action["action"], action["outcome"]) for action in result["actions"]] == [("install", "done")]
-    assert box.served() == acme.fingerprint(box.issued.read_bytes())
-
-
 def test_without_room_for_a_backup_nothing_begins(ward: Ward) -> None:
     (ward.folder / "backups").write_text("a file where the folder should be\n")
     result = ward.renew()
@@ -366,7 +226,7 @@ def test_a_backup_that_is_gone_does_not_stop_the_renewals_for_ever(ward: Ward) -
     ward.service(reload=[ward.script("reload", "kill -9 $PPID")])
     killed(ward, start_module("certificate_renewal", ward.options()))
     shutil.rmtree(ward.folder / "backups")
-    ward.certificate = ward.world.certificate(NAME)
+    ward.entry = ward.world.certificate(NAME)
     result = ward.renew(mode="auto")
     (finding,) = findings_of(result, "renewal.leftover")
     assert finding["status"] == "warning" and "its backup is gone" in finding["message"]

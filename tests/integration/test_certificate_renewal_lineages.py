@@ -11,54 +11,23 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.lab import acme
+from tests.lab import renewals
 from tests.lab.acme import World
 from tests.lab.certificates import make
-from tests.lab.modules import findings_of, run_module
+from tests.lab.renewals import Ward, outcome, script
 
 NAME = "ward.example"
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with acme.world(tmp_path_factory.mktemp("acme")) as made:
-        made.issue(NAME)
-        made.serve(NAME)
+    with renewals.serving(tmp_path_factory.mktemp("acme"), NAME) as made:
         yield made
-
-
-class Ward:
-    """A lineage that nginx serves, with notes and backups that only this test has."""
-
-    def __init__(self, world: World, folder: Path) -> None:
-        self.world = world
-        self.folder = folder
-        self.before = world.on_disk(NAME)
-        self.conf = world.config_dir / "renewal" / f"{NAME}.conf"
-
-    def renew(self, *, env: dict[str, str] | None = None, mode: str = "force", **more: Any) -> dict[str, Any]:
-        kept = {"state_dir": str(self.folder / "state"), "backup_dir": str(self.folder / "backups")}
-        entry = self.world.certificate(NAME, **more)
-        options = self.world.options(entry, mode=mode, serve_timeout=5, **kept)
-        return run_module("certificate_renewal", options, env={**self.world.environment(), **(env or {})})
-
-    def file(self, kind: str) -> Path:
-        return (self.world.live(NAME) / f"{kind}.pem").resolve()
-
-    def set(self, line: str) -> None:
-        """As certbot writes it."""
-        self.conf.write_text(self.conf.read_text().replace("[renewalparams]\n", f"[renewalparams]\n{line}\n"))
-
-    def script(self, path: Path, *lines: str) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(("#!/bin/sh", *lines, "")))
-        path.chmod(0o755)
-        return path
 
 
 @pytest.fixture
 def ward(world: World, tmp_path: Path) -> Iterator[Ward]:
-    made = Ward(world, tmp_path)
+    made = Ward(world, NAME, tmp_path)
     conf = made.conf.read_text()
     yield made
     made.conf.write_text(conf)
@@ -66,23 +35,27 @@ def ward(world: World, tmp_path: Path) -> Iterator[Ward]:
 
 
 def renewed(ward: Ward, result: dict[str, Any]) -> None:
-    (outcome,) = findings_of(result, "renewal.outcome")
-    assert outcome["status"] == "ok", outcome["message"]
-    assert ward.world.served(NAME) == ward.world.on_disk(NAME) != ward.before
+    assert outcome(result)["status"] == "ok", outcome(result)["message"]
+    assert ward.is_renewed()
+
+
+def add(ward: Ward, line: str) -> None:
+    """To the lineage's renewal configuration, as certbot writes it."""
+    ward.conf.write_text(ward.conf.read_text().replace("[renewalparams]\n", f"[renewalparams]\n{line}\n"))
 
 
 @pytest.mark.parametrize("written", ["'sh -c \"echo told > {}\"'  # by hand", '"echo told > {}; echo a, b"'])
 def test_a_deploy_hook_in_quotes_is_what_it_is_for_certbot(ward: Ward, written: str) -> None:
     told = ward.folder / "told"
-    ward.set(f"renew_hook = {written.format(told)}")
+    add(ward, f"renew_hook = {written.format(told)}")
     renewed(ward, ward.renew())
     assert told.read_text() == "told\n"
 
 
 def test_a_configuration_that_certbot_does_not_read_is_told(ward: Ward) -> None:
     ward.conf.write_bytes(ward.conf.read_bytes() + b"# B\xfccher\n")  # of a time before UTF-8
-    (outcome,) = findings_of(ward.renew(), "renewal.outcome")
-    assert (outcome["status"], outcome["evidence"]["cause"]) == ("critical", "setup")
+    finding = outcome(ward.renew())
+    assert (finding["status"], finding["evidence"]["cause"]) == ("critical", "setup")
     assert not (ward.folder / "state" / NAME / "journal.json").exists()
 
 
@@ -99,7 +72,7 @@ def test_a_hook_of_every_lineage_sees_no_certificate_that_nobody_has_looked_at(w
 def test_hooks_before_and_after_an_order_are_run(ward: Ward) -> None:
     """Such as those that free the port for certbot's own server."""
     folder, seen = ward.world.config_dir / "renewal-hooks", ward.folder / "seen"
-    hooks = [ward.script(folder / when / "note", f"echo {when} >> {seen}") for when in ("pre", "post")]
+    hooks = [script(folder / when / "note", f"echo {when} >> {seen}") for when in ("pre", "post")]
     renewed(ward, ward.renew())
     assert seen.read_text() == "pre\npost\n"
     for hook in hooks:
@@ -127,11 +100,11 @@ def test_files_in_the_place_of_links_are_told_at_once_and_can_be_mended(ward: Wa
 
 def test_a_name_that_policy_adds_is_got(ward: Ward) -> None:
     names = [NAME, "new.ward.example"]
-    renewed(ward, ward.renew(mode="auto", names=names))
+    renewed(ward, ward.renew(mode="auto", certificate={"names": names}))
     loaded = x509.load_pem_x509_certificate(ward.file("cert").read_bytes())
     held = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert sorted(held.get_values_for_type(x509.DNSName)) == sorted(names)
-    assert ward.renew(mode="auto", names=names)["actions"] == []
+    assert ward.renew(mode="auto", certificate={"names": names})["actions"] == []
     again = ward.world.certbot("renew", "--cert-name", NAME)
     assert "not yet due" in again.stdout
 
@@ -140,7 +113,7 @@ def test_a_name_that_policy_adds_is_got(ward: Ward) -> None:
 @pytest.mark.parametrize("reused", [False, True], ids=["new key", "key reused"])
 def test_a_broken_lineage_is_renewed(ward: Ward, broken: str, reused: bool) -> None:
     if reused:
-        ward.set("reuse_key = True")
+        add(ward, "reuse_key = True")
     if broken == "certificate":
         ward.file("fullchain").write_bytes(b"no certificate\n")
         ward.file("cert").write_bytes(b"no certificate\n")
@@ -150,29 +123,19 @@ def test_a_broken_lineage_is_renewed(ward: Ward, broken: str, reused: bool) -> N
     if broken == "certificate":
         nameless = ward.renew(mode="auto")
         assert "set names" in nameless["findings"][-2]["message"], nameless["findings"]
-    renewed(ward, ward.renew(mode="auto", names=[NAME]))
-    assert ward.renew(mode="auto", names=[NAME])["actions"] == []
+    renewed(ward, ward.renew(mode="auto", certificate={"names": [NAME]}))
+    assert ward.renew(mode="auto", certificate={"names": [NAME]})["actions"] == []
 
 
 def test_a_timer_of_certbot_that_renews_meanwhile_wins(ward: Ward) -> None:
     """Between the new certificate's way into the archive and its reload, which is the worst moment."""
-    world, count = ward.world, ward.folder / "count"
-    service = world.nginx.service()
+    world = ward.world
     timer = f"certbot renew --cert-name {NAME} --force-renewal --non-interactive --no-random-sleep-on-renew"
     for option, folder in (("config", "letsencrypt"), ("work", "certbot-work"), ("logs", "certbot-logs")):
         timer += f" --{option}-dir {world.folder / folder}"
-    service["config_test"] = [
-        str(
-            ward.script(
-                ward.folder / "test",
-                f"echo x >> {count}",
-                f'[ "$(wc -l < {count})" -ne 2 ] || {timer} >&2 || exit 1',
-                f"exec {' '.join(service['config_test'])}",
-            )
-        )
-    ]
-    ward.renew(services=[service])
-    assert world.served(NAME) == world.on_disk(NAME) != ward.before
+    ward.service(config_test=[ward.on_the_second_call(f"{timer} >&2 || exit 1")])
+    ward.renew(env={"REQUESTS_CA_BUNDLE": str(world.acme_ca)})
+    assert ward.is_renewed()
     assert len({target[-5] for target in world.links(NAME).values()}) == 1
     assert not (ward.folder / "state" / NAME / "journal.json").exists()
     assert ward.renew(mode="auto")["actions"] == []

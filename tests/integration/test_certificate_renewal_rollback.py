@@ -9,43 +9,36 @@ from typing import Any
 
 import pytest
 
-from tests.lab import acme
+from tests.lab import renewals
+from tests.lab.acme import World
 from tests.lab.health import wait_for
-from tests.lab.modules import findings_of, run_module
+from tests.lab.renewals import Ward, acted, outcome, script
 
 NAME = "clinic.example"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[acme.World]:
-    with acme.world(tmp_path_factory.mktemp("acme")) as made:
-        made.issue(NAME)
-        made.serve(NAME)
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with renewals.serving(tmp_path_factory.mktemp("acme"), NAME) as made:
         yield made
 
 
-def refused(world: acme.World, folder: Path, *, serve_timeout: float = 30, **certificate: Any) -> str:
+def refused(world: World, folder: Path, *, serve_timeout: float = 30, **certificate: Any) -> str:
     """The message of a renewal that was put back."""
-    kept = {"state_dir": str(folder / "state"), "backup_dir": str(folder / "backups")}
-    options = world.options(world.certificate(NAME, **certificate), mode="force", serve_timeout=serve_timeout, **kept)
-    result = run_module("certificate_renewal", options)
-    assert [action["action"] for action in result["actions"]] == ["renew", "roll_back"]
-    (finding,) = findings_of(result, "renewal.outcome")
-    assert finding["status"] == "critical"
-    message: str = finding["message"]
-    return message
+    result = Ward(world, NAME, folder).renew(certificate=certificate, serve_timeout=serve_timeout)
+    assert acted(result) == [("renew", "failed"), ("roll_back", "done")]
+    assert outcome(result)["status"] == "critical"
+    return str(outcome(result)["message"])
 
 
 @pytest.fixture
-def failing_hook(world: acme.World) -> Iterator[None]:
-    hook = world.config_dir / "renewal-hooks" / "deploy" / "refuses"
-    hook.write_text("#!/bin/sh\nexit 1\n")
-    hook.chmod(0o755)
+def failing_hook(world: World) -> Iterator[None]:
+    hook = script(world.config_dir / "renewal-hooks" / "deploy" / "refuses", "exit 1")
     yield
     hook.unlink()
 
 
-def test_a_reload_that_takes_effect_late_brings_nothing_back(world: acme.World, tmp_path: Path) -> None:
+def test_a_reload_that_takes_effect_late_brings_nothing_back(world: World, tmp_path: Path) -> None:
     old = world.on_disk(NAME)
     world.nginx.block_reload()
     service, reloaded = world.nginx.service(), tmp_path / "reloaded"
@@ -68,7 +61,7 @@ def test_a_reload_that_takes_effect_late_brings_nothing_back(world: acme.World, 
 
 
 def test_without_an_endpoint_services_read_again_what_was_put_back(
-    world: acme.World, tmp_path: Path, failing_hook: None
+    world: World, tmp_path: Path, failing_hook: None
 ) -> None:
     old = world.on_disk(NAME)
     message = refused(world, tmp_path, endpoints=[])

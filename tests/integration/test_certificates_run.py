@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import acme, webhook
+from tests.lab import renewals, webhook
 from tests.lab.acme import World
 from tests.lab.runs import PLAYBOOKS, Platform, ended, read_record
 
@@ -18,9 +18,7 @@ NAME = "portal.example"
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with acme.world(tmp_path_factory.mktemp("acme")) as made:
-        made.issue(NAME)
-        made.serve(NAME)
+    with renewals.serving(tmp_path_factory.mktemp("acme"), NAME) as made:
         yield made
 
 

@@ -19,7 +19,7 @@ from tests.lab.certificates import NOW_TEXT, Made
 from tests.lab.health import wait_for
 from tests.lab.modules import findings_of, run_module
 from tests.lab.postgres import free_port
-from tests.lab.starttls import running
+from tests.lab.starttls import postfix_in, running
 
 
 @dataclass
@@ -150,20 +150,10 @@ def postgresql(folder: Path, more: dict[str, str] | None = None) -> Iterator[Ser
 
 
 POSTFIX = """\
-compatibility_level = 3.6
-queue_directory = {folder}/queue
-data_directory = {folder}/data
-inet_interfaces = 127.0.0.1
-mydestination =
-myhostname = mail.clinic.example
-alias_maps =
-alias_database =
-maillog_file = /dev/stdout
 tls = {folder}
 smtpd_tls_cert_file =
     $tls/server.pem
 smtpd_tls_key_file = ${{tls}}/server.key
-smtpd_tls_security_level = may
 tls_server_sni_maps = texthash:{folder}/names
 """
 # One process each: another one would read the certificate when it begins.
@@ -172,27 +162,16 @@ POSTFIX_SERVICES = """\
 {smtps} inet n - n - 1 smtpd
   -o smtpd_tls_wrappermode=yes
 {plain} inet n - n - - smtpd -o smtpd_tls_security_level=none
-tlsmgr unix - - n 1000? 1 tlsmgr
-anvil unix - - n - 1 anvil
-rewrite unix - - n - - trivial-rewrite
-proxymap unix - - n - - proxymap
-postlog unix-dgram n - n - 1 postlogd
 """
 
 
 @contextlib.contextmanager
 def postfix(folder: Path) -> Iterator[Service]:
     """A Postfix with ``server.pem`` and ``server.key`` of the folder; ports: STARTTLS, TLS from the beginning."""
-    config = folder / "postfix"
-    for name in (config, folder / "queue", folder / "data"):
-        name.mkdir()
-    shutil.chown(folder / "data", "postfix")
     ports = {name: free_port() for name in ("smtp", "smtps", "plain")}
     (folder / "names").touch()
-    (config / "main.cf").write_text(POSTFIX.format(folder=folder))
-    (config / "master.cf").write_text(POSTFIX_SERVICES.format(**ports))
-    _run("postfix", "-c", config, "check")
-    with running(["/usr/lib/postfix/sbin/master", "-c", config, "-s"], ports["smtp"], log=folder / "log"):
+    settings, listeners = POSTFIX.format(folder=folder), POSTFIX_SERVICES.format(**ports)
+    with postfix_in(folder, settings, listeners, port=ports["smtp"]) as config:
         both = (ports["smtp"], ports["smtps"])
         yield Service("postfix", folder, config / "main.cf", both, lambda: _run("postfix", "-c", config, "reload"))
 

@@ -69,14 +69,9 @@ myhostname = mail.clinic.example
 alias_maps =
 alias_database =
 maillog_file = /dev/stdout
-smtpd_tls_chain_files = {folder}/key.pem, {folder}/chain.pem
 smtpd_tls_security_level = may
-{more}
 """
 POSTFIX_SERVICES = """\
-{port} inet n - n - - smtpd
-{plain} inet n - n - - smtpd -o smtpd_tls_security_level=none
-{closed} inet n - n - - smtpd -o smtpd_delay_reject=no -o smtpd_client_restrictions=reject
 tlsmgr unix - - n 1000? 1 tlsmgr
 anvil unix - - n - 1 anvil
 rewrite unix - - n - - trivial-rewrite
@@ -86,19 +81,37 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 @contextlib.contextmanager
+def postfix_in(folder: Path, settings: str, listeners: str, *, port: int) -> Iterator[Path]:
+    """Postfix with its queue below the folder; yields that of its configuration. listeners: what master.cf says first.
+
+    port: that of the first listener.
+    """
+    config = folder / "postfix"
+    for path in (config, folder / "queue", folder / "data"):
+        path.mkdir()
+    shutil.chown(folder / "data", "postfix")
+    (config / "main.cf").write_text(POSTFIX.format(folder=folder) + settings)
+    (config / "master.cf").write_text(listeners + POSTFIX_SERVICES)
+    subprocess.run(["postfix", "-c", config, "check"], check=True, capture_output=True)
+    # Not "postfix start", which looks through all of the queue once more.
+    with running(["/usr/lib/postfix/sbin/master", "-c", config, "-s"], port, log=folder / "log"):
+        yield config
+
+
+MAIL = """\
+{smtp} inet n - n - - smtpd
+{plain} inet n - n - - smtpd -o smtpd_tls_security_level=none
+{closed} inet n - n - - smtpd -o smtpd_delay_reject=no -o smtpd_client_restrictions=reject
+"""
+
+
+@contextlib.contextmanager
 def postfix(chain: Sequence[Made], *, more: str = "") -> Iterator[dict[str, int]]:
     """Postfix with its own configuration and queue; ports: smtp with TLS, plain without, closed refuses everyone."""
     ports = {name: free_port() for name in ("smtp", "plain", "closed")}
     with served(chain) as folder:
-        (folder / "queue").mkdir()
-        (folder / "data").mkdir()
-        shutil.chown(folder / "data", "postfix")
-        (folder / "main.cf").write_text(POSTFIX.format(folder=folder, more=more))
-        services = POSTFIX_SERVICES.format(port=ports["smtp"], plain=ports["plain"], closed=ports["closed"])
-        (folder / "master.cf").write_text(services)
-        subprocess.run(["postfix", "-c", folder, "check"], check=True, capture_output=True)
-        # Not "postfix start", which looks through all of the queue once more.
-        with running(["/usr/lib/postfix/sbin/master", "-c", folder, "-s"], ports["smtp"], log=folder / "log"):
+        settings = f"smtpd_tls_chain_files = {folder}/key.pem, {folder}/chain.pem\n{more}\n"
+        with postfix_in(folder, settings, MAIL.format(**ports), port=ports["smtp"]):
             yield ports
 
 

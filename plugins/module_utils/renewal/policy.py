@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from ..certificates.endpoints import Endpoint
 from ..certificates.names import ascii_name
@@ -170,8 +170,3 @@ def _is_name(name: str) -> bool:
         return bool(ascii_name(name))
     except ValueError:
         return False
-
-
-def first_line(text: Optional[str]) -> str:
-    """The first line that says something; empty where there is none."""
-    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")

@@ -18,7 +18,7 @@ from ..findings import Action, Finding
 from ..glue import Outcome
 from ..runner import Runner, run
 from . import ari, others
-from .acting import Host
+from .case import Case, Host
 from .certbot import CertbotFiles
 from .engine import Renewal
 from .journal import Journal, locked
@@ -48,10 +48,10 @@ def renew(policy: Policy, *, deadline: Deadline) -> Outcome:
             ticks=time.monotonic,
         )
         for wanted in policy.wanted:
-            one = _renewal(wanted, policy=policy, host=host)
-            one.work()
-            findings += one.findings
-            actions += one.actions
+            case = _case(wanted, policy=policy, host=host)
+            Renewal(case).work()
+            findings += case.findings
+            actions += case.actions
     if any(wanted.client == "certbot" for wanted in policy.wanted):
         findings += others.findings(run)
     done = [action.target for action in actions if action.outcome == "done" and action.changed]
@@ -74,7 +74,7 @@ def _alone(policy: Policy) -> Iterator[Runner]:
         ) from None
 
 
-def _renewal(wanted: Wanted, *, policy: Policy, host: Host) -> Renewal:
+def _case(wanted: Wanted, *, policy: Policy, host: Host) -> Case:
     folder = os.path.join(policy.state_dir, wanted.name)
     store: Store
     if wanted.client == "certbot":
@@ -84,4 +84,4 @@ def _renewal(wanted: Wanted, *, policy: Policy, host: Host) -> Renewal:
     # Not with the lock: what a reload or a hook starts may stay for ever.
     unlocked = functools.partial(run, grace=_GRACE)
     serving = Serving(wanted, run=unlocked, ask=looker(timeout=_LOOK_SECONDS), timeout=policy.serve_timeout)
-    return Renewal(wanted, policy=policy, host=host, store=store, serving=serving, journal=Journal(folder))
+    return Case(wanted, policy=policy, host=host, store=store, serving=serving, journal=Journal(folder))

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates import library
-from ansible_collections.careops.maintenance.plugins.module_utils.certificates.check import Policy, check
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates.check import check
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates.policy import Policy
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.sources import Source
 from ansible_collections.careops.maintenance.plugins.module_utils.findings import Finding, build_result
 from tests.lab.certificates import NOW, authority, make

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates import judge
-from ansible_collections.careops.maintenance.plugins.module_utils.certificates.check import Policy, check
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates.check import check
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates.policy import Policy
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.sources import Source
 from ansible_collections.careops.maintenance.plugins.module_utils.findings import Finding
 from tests.lab.certificates import NOW, authority, make

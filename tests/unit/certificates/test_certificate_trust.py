@@ -14,7 +14,8 @@ import pytest
 from cryptography import x509
 
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates import library, stores
-from ansible_collections.careops.maintenance.plugins.module_utils.certificates.check import Policy, check
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates.check import check
+from ansible_collections.careops.maintenance.plugins.module_utils.certificates.policy import Policy
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.sources import Source
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.untrusted import Trouble, describe
 from ansible_collections.careops.maintenance.plugins.module_utils.certificates.verify import Fault

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.files import sweep
-from ansible_collections.careops.maintenance.plugins.module_utils.renewal.acting import words
+from ansible_collections.careops.maintenance.plugins.module_utils.renewal.installing import words
 
 
 def test_what_was_left_of_writing_a_file_goes(tmp_path: Path) -> None:

@@ -1,0 +1,146 @@
+# Copyright (c) 2026 careops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A new certificate put into use and proven served, or everything put back; also what an interrupted run left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import MaintenanceError
+from ..findings import Action
+from . import pair, plan, report
+from .case import Case
+from .journal import INSTALLING
+from .serving import NotServing, services_of
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a try to put a certificate into use begins with.
+
+    before: what services have been given. backup: its folder. answering: labels of the endpoints that answer;
+    one that did not proves nothing. started: ticks of the host.
+    """
+
+    before: pair.Pair
+    decided: plan.Plan
+    backup: str
+    answering: Sequence[str]
+    started: float
+
+
+def put_into_use(case: Case, new: pair.Pair, attempt: Attempt) -> bool:
+    """Installs, reloads and proves the new certificate, or puts everything back. Returns whether it came into use."""
+    name, before = case.name, attempt.before
+    case.journal.begin(INSTALLING, backup=attempt.backup, before=before.fingerprint, after=new.fingerprint)
+    try:
+        case.store.install()
+        case.serving.test()
+        case.serving.reload()
+        proven = case.serving.prove(new.fingerprint, at=attempt.answering)
+        for hook in case.store.hooks():
+            case.serving.hook(hook.argv, hook.environment, timeout=case.policy.timeout)
+    except (NotServing, pair.Unusable, MaintenanceError, OSError) as trouble:
+        reason = words(trouble) if isinstance(trouble, OSError) else str(trouble).rstrip(".")
+        _roll_back(case, attempt, reason)
+        return False
+    case.findings += report.served(name, new, proven)
+    case.findings.append(report.succeeded(name, attempt.decided, new, services=services_of(case.wanted)))
+    case.actions.append(report.done(name, attempt.decided, before, new, seconds=case.host.ticks() - attempt.started))
+    case.end(failed_with="")
+    case.store.forget()
+    return True
+
+
+def _roll_back(case: Case, attempt: Attempt, reason: str) -> None:
+    """Everything as it was in the backup, and proof that the services still serve it."""
+    name = case.name
+    try:
+        case.store.restore(attempt.backup)
+    except OSError as error:  # the notes stay, for the next run
+        case.findings.append(report.not_put_back(name, reason, words(error)))
+        seconds = case.host.ticks() - attempt.started
+        case.actions.append(report.failed_action(name, "roll_back", words(error), changed=True, seconds=seconds))
+        return
+    proof = _prove_back(case, attempt)
+    case.findings.append(report.rolled_back(name, reason, proof=proof))
+    seconds = case.host.ticks() - attempt.started
+    case.actions.append(report.failed_action(name, "renew", reason, changed=False, seconds=seconds))
+    case.actions.append(
+        Action(action="roll_back", target=name, changed=False, outcome="done", after=attempt.before.told())
+    )
+    case.end(failed_with="activation")
+
+
+def _prove_back(case: Case, attempt: Attempt) -> str:
+    """Whether what was there before is served again, as the end of a sentence."""
+    before = attempt.before
+    told = f"the one before it, valid until {before.leaf.ends}, is back"
+    wrong = pair.broken(before)
+    if wrong:
+        return f"what was there before it, which no service can use ({wrong}), is back on disk"
+    try:
+        stale = case.serving.now().others_than(before.fingerprint)
+        _read_again(case, needed=bool(stale) or not attempt.answering)
+        case.serving.prove(before.fingerprint, at=attempt.answering)
+    except NotServing as trouble:
+        return f"{told} on disk, but it is not proven served: {trouble}"
+    if not attempt.answering:
+        return f"{told} on disk; no endpoint tells what {services_of(case.wanted)} has"
+    return f"{told} and was served all the time" if not stale else f"{told} and served"
+
+
+def _read_again(case: Case, *, needed: bool) -> None:
+    """Has the services read what was put back.
+
+    Also where it is what they serve: a reload that they were told before may still come about, with what they
+    read then. needed: whether it matters where they cannot. Raises NotServing.
+    """
+    try:
+        case.serving.test()
+        case.serving.reload()
+    except NotServing:
+        if needed:
+            raise
+
+
+def finish(case: Case, begun: Mapping[str, Any]) -> bool:
+    """Goes on with what an interrupted run was doing where that is possible, else goes back.
+
+    Returns whether this run may do more: not where it could not put into use what there was.
+    """
+    name, phase, kept = case.name, str(begun.get("phase")), str(begun.get("backup"))
+    if not os.path.isdir(kept):
+        case.journal.over()
+        told = "its backup is gone, so what is on disk stays as it is"
+        case.findings.append(report.leftover(name, phase=phase, done_now=told, status="warning"))
+        return True
+    started = case.host.ticks()
+    case.store.restore(kept)  # the files may be half of the one certificate and half of the other
+    before = case.store.present()
+    new = case.obtained(before)
+    if new is None or new.fingerprint == before.fingerprint:
+        case.store.forget()
+        case.end(failed_with="")
+        case.findings.append(report.leftover(name, phase=phase, done_now="what was there before it is in place"))
+        return True
+    again = plan.Plan(plan.INSTALL, "an earlier run was interrupted")
+    answering = list(case.serving.now().fingerprints)
+    came = put_into_use(case, new, Attempt(before, again, backup=kept, answering=answering, started=started))
+    told = "this run put it into use" if came else "this run put back what was there before it"
+    case.findings.append(report.leftover(name, phase=phase, done_now=told))
+    return came
+
+
+def words(error: OSError) -> str:
+    """The system's own, with the path that they are about."""
+    if isinstance(error, shutil.Error):  # of a folder's copy; each of its troubles with source, copy and words
+        source, _copy, why = error.args[0][0]
+        return why if str(source) in why else f"{source}: {why}"
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or type(error).__name__}"

@@ -1,0 +1,54 @@
+"""certificate_renewal with other clients than certbot, which keep their own files or write what services read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import acme
+from tests.lab.nginx import Nginx, nginx
+from tests.lab.renewals import Box, acted, fresh, outcome
+
+EITHER = pytest.mark.parametrize("apart", [True, False], ids=["apart", "in place"])
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    with nginx(tmp_path_factory.mktemp("web") / "nginx") as made:
+        yield made
+
+
+@EITHER
+def test_another_client_renews(web: Nginx, tmp_path: Path, apart: bool) -> None:
+    box = Box(web, tmp_path, left=20, apart=apart)
+    result = box.renew()
+    assert outcome(result)["status"] == "ok", outcome(result)["message"]
+    assert box.served() == acme.fingerprint(box.certificate.read_bytes()) == box.new.fingerprint
+    assert box.key.stat().st_mode & 0o777 == 0o640
+    assert box.renew()["actions"] == []
+
+
+@EITHER
+@pytest.mark.parametrize("trouble", ["wrong name", "exit status", "half written"])
+def test_another_client_that_fails_is_put_back(web: Nginx, tmp_path: Path, apart: bool, trouble: str) -> None:
+    box = Box(web, tmp_path, left=20, apart=apart)
+    if trouble == "wrong name":
+        box.brings(fresh(name="elsewhere.example"))
+    else:
+        end = "exit 4" if trouble == "exit status" else "exit 0"
+        box.entry["command"] = ["/bin/sh", "-c", f"head -c 300 /dev/zero > {box.issued}; {end}"]
+    result = box.renew()
+    assert outcome(result)["status"] == "critical" and result["changed"] is False
+    assert (box.certificate.read_bytes(), box.key.read_bytes()) == (box.old.pem, box.old.key_pem)
+    assert box.served() == box.old.fingerprint
+
+
+def test_what_another_client_renewed_by_itself_is_put_into_use(web: Nginx, tmp_path: Path) -> None:
+    box = Box(web, tmp_path, left=20)
+    box.issued.write_bytes(box.new.pem)
+    box.issued_key.write_bytes(box.new.key_pem)
+    result = box.renew()
+    assert acted(result) == [("install", "done")]
+    assert box.served() == box.new.fingerprint

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.lab import acme
+from tests.lab.modules import findings_of
 from tests.lab.nginx import Nginx, nginx
-from tests.lab.renewals import Box, acted, fresh, outcome
+from tests.lab.renewals import BOX, Box, acted, fresh, outcome
 
 EITHER = pytest.mark.parametrize("apart", [True, False], ids=["apart", "in place"])
 
@@ -52,3 +53,55 @@ def test_what_another_client_renewed_by_itself_is_put_into_use(web: Nginx, tmp_p
     result = box.renew()
     assert acted(result) == [("install", "done")]
     assert box.served() == box.new.fingerprint
+
+
+def killed(box: Box) -> None:
+    """A run that its client killed; nginx still has the old one."""
+    with pytest.raises(AssertionError, match="printed no JSON"):
+        box.renew()
+    assert box.served() == box.old.fingerprint
+    (told,) = findings_of(box.renew(mode="check"), "renewal.leftover")
+    assert told["status"] == "warning"
+
+
+@EITHER
+def test_what_a_killed_run_obtained_is_not_ordered_again(web: Nginx, tmp_path: Path, apart: bool) -> None:
+    """Also where the client wrote what nginx reads, and nobody has looked at it yet."""
+    box = Box(web, tmp_path, left=20, apart=apart)
+    box.brings(box.new, "kill -9 $PPID")
+    killed(box)
+    box.entry["command"] = ["/bin/sh", "-c", "exit 9"]
+    result = box.renew()
+    assert acted(result) == [("install", "done")]
+    assert box.served() == box.new.fingerprint == acme.fingerprint(box.certificate.read_bytes())
+    assert "this run put it into use" in outcome(result, "renewal.leftover")["message"]
+    assert box.renew()["actions"] == []
+
+
+@pytest.mark.parametrize("left", ["half", "wrong name", "no name to hold it against"])
+def test_what_a_killed_run_left_of_no_use_is_put_back(web: Nginx, tmp_path: Path, left: str) -> None:
+    """Of a client that writes what nginx reads. Then it is due as before."""
+    box = Box(web, tmp_path, left=20, apart=False)
+    if left == "half":
+        box.brings(box.new, f"cp {tmp_path}/old.key {box.key}", "kill -9 $PPID")
+        (tmp_path / "old.key").write_bytes(box.old.key_pem)
+    else:
+        box.entry["names"] = [BOX] if left == "wrong name" else []
+        box.brings(fresh(name="elsewhere.example"), "kill -9 $PPID")
+    killed(box)
+    box.entry["command"] = ["/bin/sh", "-c", "exit 9"]
+    result = box.renew()
+    assert "what was there before it is in place" in outcome(result, "renewal.leftover")["message"]
+    assert (box.certificate.read_bytes(), box.key.read_bytes()) == (box.old.pem, box.old.key_pem)
+    assert acted(result) == [("renew", "failed")] and box.served() == box.old.fingerprint
+
+
+def test_what_a_killed_run_left_and_cannot_be_put_into_use_goes_back(web: Nginx, tmp_path: Path) -> None:
+    box = Box(web, tmp_path, left=20, apart=False)
+    box.brings(box.new, "kill -9 $PPID")
+    killed(box)
+    box.service(reload=["/bin/sh", "-c", "exit 1"])
+    result = box.renew()
+    assert outcome(result)["evidence"]["cause"] == "activation"
+    assert (box.certificate.read_bytes(), box.key.read_bytes()) == (box.old.pem, box.old.key_pem)
+    assert box.served() == box.old.fingerprint

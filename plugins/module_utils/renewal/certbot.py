@@ -139,6 +139,10 @@ class CertbotFiles:
             if not os.path.islink(link) or os.readlink(link) != target:
                 switch_link(link, target)
 
+    def resume(self, folder: str) -> pair.Pair:
+        self.restore(folder)
+        return self.present()
+
     def _drop_ours(self, kept: str) -> None:
         """Takes out of the archive what is newer than the backup: what we put there, and what is not whole.
 

@@ -121,10 +121,10 @@ def finish(case: Case, begun: Mapping[str, Any]) -> bool:
         case.findings.append(report.leftover(name, phase=phase, done_now=told, status="warning"))
         return True
     started = case.host.ticks()
-    case.store.restore(kept)  # the files may be half of the one certificate and half of the other
-    before = case.store.present()
+    before = case.store.resume(kept)
     new = case.obtained(before)
     if new is None or new.fingerprint == before.fingerprint:
+        case.store.restore(kept)  # the files may be half of the one certificate and half of the other
         case.store.forget()
         case.end(failed_with="")
         case.findings.append(report.leftover(name, phase=phase, done_now="what was there before it is in place"))

@@ -56,6 +56,12 @@ class Store(Protocol):
     def restore(self, folder: str) -> None:
         """Makes everything as it is in the backup. A second time, it changes nothing."""
 
+    def resume(self, folder: str) -> Pair:
+        """Makes everything as it is in the backup, but for what the client may have obtained since.
+
+        Returns what services had been given at the backup. Raises MaintenanceError.
+        """
+
     def hooks(self) -> list[Hook]:
         """What is to be run once the new certificate is in use."""
 

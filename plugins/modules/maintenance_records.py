@@ -12,9 +12,10 @@ version_added: "0.1.0"
 author:
   - careops contributors (@careops)
 description:
-  - Works on the records host, on the folders that P(careops.maintenance.run_close#role) delivers there, one a run.
+  - Works on the records host, on the folders of runs that P(careops.maintenance.run_close#role) delivers, one a run.
   - V(begin) writes down what is planned before a run changes anything, and never overwrites it.
-  - V(file) takes a delivered run into the index, and makes documents of what it says about backups and security.
+  - V(file) brings a run to its folder, takes it into the index, and makes documents of what it says about backups and
+    security.
   - V(search) and V(show) find runs and show one as text.
   - V(evidence) tells a calendar which procedure ran when, and how that ended. Rehearsals are no evidence.
   - V(document) attaches what people wrote, a post-mortem for instance. What is attached never changes.
@@ -41,6 +42,12 @@ options:
     description:
       - Name of the run, which is that of its folder; for O(state=file), O(state=show) and O(state=document).
       - With O(state=file) and none given, every delivered run that the index does not know.
+    type: str
+  parcel:
+    description:
+      - With O(state=file), the files of O(run) as P(careops.maintenance.run_parcel#lookup) packs them on the
+        controller. They are written to its folder before anything is made of them, the record last.
+      - Without it the folder must have them already.
     type: str
   before:
     description:
@@ -207,6 +214,14 @@ EXAMPLES = r"""
     state: file
     run: 20261121T020000Z-weekly-3f9a1c
 
+- name: Bring a run from the controller and take it into the records
+  careops.maintenance.maintenance_records:
+    state: file
+    run: "{{ folder | basename }}"
+    parcel: "{{ lookup('careops.maintenance.run_parcel', folder) }}"
+  vars:
+    folder: .careops/runs/20261121T020000Z-weekly-3f9a1c
+
 - name: Find failed runs that spoke of a replication slot
   careops.maintenance.maintenance_records:
     state: search
@@ -243,7 +258,9 @@ findings:
   type: list
   elements: dict
 actions:
-  description: What was written, V(record), V(document), V(index) and V(attach), or removed, V(prune).
+  description:
+    - What was written, V(record), V(deliver), V(document), V(index) and V(attach), or removed, V(prune).
+    - In check mode a parcel is a plan to deliver, and what would be made of it is not told.
   returned: always
   type: list
   elements: dict
@@ -341,7 +358,7 @@ details:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.glue import conclude
-from ..module_utils.records.states import ARGUMENTS, MUTUALLY_EXCLUSIVE, REQUIRED_IF, work
+from ..module_utils.records.states import ARGUMENTS, MUTUALLY_EXCLUSIVE, REQUIRED_BY, REQUIRED_IF, work
 
 
 def main() -> None:
@@ -349,6 +366,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         required_if=REQUIRED_IF,
+        required_by=REQUIRED_BY,
         mutually_exclusive=MUTUALLY_EXCLUSIVE,
         supports_check_mode=True,
     )

@@ -1,143 +1,26 @@
-"""The records host's folders: filed, searched, documented, checked and pruned, whoever is killed in between."""
+"""The records host's folders: filed, searched, documented, checked and pruned."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.clock import to_text
-from ansible_collections.careops.maintenance.plugins.module_utils.glue import Outcome
-from ansible_collections.careops.maintenance.plugins.module_utils.record.journal import Journal
-from ansible_collections.careops.maintenance.plugins.module_utils.record.record import compile_record
-from ansible_collections.careops.maintenance.plugins.module_utils.records.states import ARGUMENTS, work
-from tests.lab.modules import ROOT, findings_of, run_module, start_module
-
-MODULE = "maintenance_records"
-INDEX_SCHEMA = json.loads((ROOT / "docs" / "schema" / "index.schema.json").read_text())
-INDEX_VALIDATOR = jsonschema.Draft202012Validator(INDEX_SCHEMA)
-NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
-APPROVAL = {"by": "Eva", "kind": "recovery", "reason": "The disk is full.", "given_at": "2026-03-01T02:00:00Z"}
-Row = dict[str, Any]
-
-
-def finding(check: str, status: str = "ok", message: str = "All is well.", subject: str = "clinic") -> Row:
-    return {"check": check, "subject": subject, "status": status, "message": message}
-
-
-class Host:
-    """A records host: folders beneath a temporary one, and the module at work on them."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.runs = root / "logs" / "maintenance"
-
-    def call(self, state: str, *, check: bool = False, **options: Any) -> Row:
-        given = {"state": state, "root": str(self.root), "now": to_text(NOW), **options}
-        return run_module(MODULE, given, check=check)
-
-    def work(self, state: str, **options: Any) -> Outcome:
-        """As ``call`` without a process of its own, for what is done very often."""
-        defaults = {key: option.get("default") for key, option in ARGUMENTS.items()}
-        given = {"state": state, "root": str(self.root), "now": to_text(NOW), **options}
-        return work({**defaults, **given}, check_mode=False)
-
-    def ask(self, query: str = "", **options: Any) -> list[str]:
-        """The names of the runs that a search finds."""
-        return [run["run_id"] for run in details_of(self.work("search", query=query, **options))["runs"]]
-
-    def deliver(self, ago: timedelta = timedelta(hours=1), *, name: str = "", **more: Any) -> str:
-        """Brings a run's folder as run_close does, its record made of a journal. Returns its name."""
-        started = NOW - ago
-        run_id = name or f"{started:%Y%m%dT%H%M%SZ}-weekly-abcdef"
-        record, findings = compile_record(
-            Journal(entries=journal(run_id, to_text(started), **more)),
-            ended=started + timedelta(minutes=10),
-            fail_on=["critical"],
-        )
-        folder = self.runs / run_id
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "record.json").write_text(json.dumps(record))
-        (folder / "findings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in findings))
-        return run_id
-
-    def filed(self, *args: Any, **more: Any) -> str:
-        """Delivers a run and files it."""
-        run_id = self.deliver(*args, **more)
-        self.work("file", run=run_id)
-        return run_id
-
-    def index(self) -> dict[str, Row]:
-        """The index as it stands, every line whole and none of them twice."""
-        rows = [json.loads(line) for line in (self.runs / "index.jsonl").read_text().splitlines()]
-        for row in rows:
-            INDEX_VALIDATOR.validate(row)
-        return {row["run_id"]: row for row in rows if not row.get("gone")}
-
-    def files(self) -> set[str]:
-        """Every file there is."""
-        return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file()}
-
-
-def details_of(outcome: Outcome) -> Row:
-    assert outcome.details is not None
-    return outcome.details
-
-
-def journal(
-    run_id: str,
-    time: str,
-    *,
-    findings: Sequence[Row] = (),
-    actions: Sequence[Row] = (),
-    check_mode: bool = False,
-    procedure: str = "backups",
-    entry: str = "main",
-    gate: Row | None = None,
-    **opened: Any,
-) -> list[Row]:
-    """The entries that a recorder writes of a run of one procedure on one host."""
-    place = {"time": time, "started": time, "host": "clinic-db", "procedure": procedure}
-    facts = {"system": "clinic", "cadence": "weekly", "work_class": "maintenance", "operator": "ana", "ticket": "CHG-7"}
-    entries: list[Row] = [
-        {
-            "kind": "started",
-            "run_id": run_id,
-            "playbook": "weekly.yml",
-            "controller": "control",
-            "ansible_version": "2.19.14",
-            "collection_version": "0.1.0",
-            "check_mode": check_mode,
-        },
-        {"kind": "opened", **facts, **opened},
-        *([{"kind": "window", **gate}] if gate else []),
-        {"kind": "play", "procedure": procedure, "entry": entry, "members": 1, "hosts": ["clinic-db"]},
-        {
-            "kind": "result",
-            **place,
-            "task": "Look",
-            "action": "m",
-            "state": "ok",
-            "rescued": False,
-            "ignored": False,
-            "seconds": 1.0,
-            "work_seconds": 1.0,
-            "findings": list(findings),
-            "actions": list(actions),
-        },
-        {"kind": "finished", **place},
-    ]
-    return [{"n": number, "time": time, **entry} for number, entry in enumerate(entries, 1)]
+from tests.lab.modules import findings_of
+from tests.lab.records import (
+    APPROVAL,
+    BEFORE,
+    NOW,
+    Host,
+    Row,
+    finding,
+)
 
 
 @pytest.fixture
@@ -148,19 +31,6 @@ def host(tmp_path: Path) -> Host:
 
 
 # Before a run
-
-
-BEFORE: Row = {
-    "id": "20260302T120000Z-weekly-abcdef",
-    "system": "clinic",
-    "cadence": "weekly",
-    "work_class": "maintenance",
-    "operator": "ana",
-    "ticket": "CHG-7",
-    "moment": "2026-03-02T12:00:00Z",
-    "change": {"summary": "Update the clinic", "rollback_plan": "Restore last night's backup"},
-    "procedures": ["backups", "patching"],
-}
 
 
 def test_what_is_planned_is_written_before_the_run_and_never_overwritten(tmp_path: Path) -> None:
@@ -573,147 +443,3 @@ def test_what_is_old_goes_with_its_line_and_what_must_stay_stays(host: Host) -> 
     assert "from 1 on" in host.call("prune", keep_days=0)["msg"]
     assert "from 1 on" in host.call("prune", keep_days=1e12)["msg"]
     assert "a hundred years at most" in host.call("check", documentation_hours=1e12)["msg"]
-
-
-# Killed at any moment, and two at once
-
-# Runs the module, and kills it at its Nth step on the disk. Half of what is written then is there.
-KILLER = """
-import json, os, runpy, signal, sys
-from ansible.module_utils.testing import patch_module_args
-left = int(sys.argv[1])
-def steps(name):
-    do = getattr(os, name)
-    def step(*args, **kwargs):
-        global left
-        left -= 1
-        if left == 0:
-            if name == "write":
-                do(args[0], args[1][: len(args[1]) // 2])
-            os.kill(os.getpid(), 9)
-        return do(*args, **kwargs)
-    setattr(os, name, step)
-arguments = json.loads(sys.argv[2])
-import ansible_collections.careops.maintenance.plugins.module_utils.records.states
-for name in ("write", "fsync", "replace", "rename", "unlink", "mkdir", "rmdir", "ftruncate"):
-    steps(name)
-with patch_module_args(arguments):
-    runpy.run_module("ansible_collections.careops.maintenance.plugins.modules.maintenance_records", run_name="__main__")
-"""
-
-
-def killed_at(step: int, host: Host, state: str, **options: Any) -> bool:
-    """Whether the module was killed at that step; it came to its end where it has not so many."""
-    given = {"state": state, "root": str(host.root), "now": to_text(NOW), **options}
-    done = subprocess.run(
-        [sys.executable, "-c", KILLER, str(step), json.dumps(given)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd="/",
-        env={**os.environ, "PYTHONPATH": str(ROOT / ".collections")},
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
-    return done.returncode != 0
-
-
-def steps_until_done(host: Host, fresh: Path, state: str, **options: Any) -> Iterator[int]:
-    """Kills at every step, each time on a fresh copy, and yields after each kill."""
-    step = 0
-    while True:
-        step += 1
-        shutil.rmtree(host.root)
-        shutil.copytree(fresh, host.root)
-        if not killed_at(step, host, state, **options):
-            assert step > 5, "nothing was killed"
-            return
-        yield step
-
-
-def no_leftovers(host: Host) -> bool:
-    return not list(host.root.rglob(".*"))
-
-
-def test_a_killed_filing_is_mended_by_the_next_call(host: Host, tmp_path: Path) -> None:
-    host.filed(timedelta(days=3), name="earlier")
-    run_id = host.deliver(findings=[finding("backup.age"), finding("certificate.expiry")])
-    fresh = tmp_path / "fresh"
-    shutil.copytree(host.root, fresh)
-    host.call("file", run=run_id)
-    expected, lines = host.files(), host.index()
-    for step in steps_until_done(host, fresh, "file", run=run_id):
-        # Another run's filing, not this one's.
-        host.work("file", run="earlier")
-        assert host.index() == lines, step
-        assert host.files() == expected, step
-        assert no_leftovers(host), step
-        assert host.work("file", run=run_id).actions == [], step
-
-
-def test_a_killed_pruning_is_ended_by_the_next(host: Host, tmp_path: Path) -> None:
-    for days in (1, 3000, 3001, 3002):
-        host.filed(timedelta(days=days), findings=[finding("backup.age")])
-    fresh = tmp_path / "fresh"
-    shutil.copytree(host.root, fresh)
-    host.call("prune")
-    expected, lines = host.files(), host.index()
-    assert len(lines) == 1
-    for step in steps_until_done(host, fresh, "prune"):
-        search = host.work("search")
-        assert search.findings == [], step
-        assert {run["run_id"] for run in details_of(search)["runs"]} >= set(lines), step
-        host.work("prune")
-        assert host.index() == lines, step
-        assert host.files() == expected, step
-        assert no_leftovers(host), step
-
-
-def test_a_killed_writer_of_documentation_leaves_a_whole_document_or_none(host: Host, tmp_path: Path) -> None:
-    run_id = host.filed(work_class="emergency")
-    fresh = tmp_path / "fresh"
-    shutil.copytree(host.root, fresh)
-    options: Row = {"run": run_id, "by": "ana", "kind": "post_mortem", "documentation": "Why, and how."}
-    for step in steps_until_done(host, fresh, "document", **options):
-        # The check sees what is there, whatever the index says, and a filing brings the two together.
-        there = (host.runs / run_id / "documentation-1.md").exists()
-        late = details_of(host.work("check", now=to_text(NOW + timedelta(days=3))))["late"]
-        assert late == ([] if there else [run_id]), step
-        host.work("file", run=run_id)
-        assert len(host.index()[run_id]["documentation"]) == there, step
-        assert no_leftovers(host), step
-        host.work("document", **options)
-        (attached,) = host.index()[run_id]["documentation"]
-        assert attached["file"] == "documentation-1.md", step
-
-
-def test_a_killed_beginning_can_begin_again(tmp_path: Path) -> None:
-    host, fresh = Host(tmp_path / "careops"), tmp_path / "fresh"
-    host.runs.mkdir(parents=True)
-    shutil.copytree(host.root, fresh)
-    for step in steps_until_done(host, fresh, "begin", before=BEFORE):
-        host.work("begin", before=BEFORE)
-        assert host.files() == {f"logs/maintenance/{BEFORE['id']}/before.json"}, step
-
-
-def test_filings_at_once_lose_nothing(host: Host) -> None:
-    runs = [host.deliver(timedelta(hours=hours), findings=[finding("backup.age")]) for hours in range(1, 7)]
-    started = [
-        start_module(MODULE, {"state": "file", "root": str(host.root), "run": run_id})
-        for run_id in (*runs, runs[0], runs[0])
-    ]
-    results = [json.loads(process.communicate(timeout=60)[0]) for process in started]
-    assert [result.get("msg") for result in results] == [None] * len(started)
-    assert set(host.index()) == set(runs)
-    lines = (host.runs / "index.jsonl").read_text().splitlines()
-    assert len(lines) == len(runs)
-    assert len(list((host.root / "logs" / "backup-verification").glob("*.json"))) == len(runs)
-    assert no_leftovers(host)
-
-
-def test_a_folder_that_may_not_be_written_is_one_sentence(host: Host) -> None:
-    run_id = host.deliver()
-    (host.runs / "index.jsonl").mkdir()
-    assert "cannot be" in host.call("file", run=run_id)["msg"]
-    shutil.rmtree(host.root)
-    host.root.write_text("a file")
-    assert "cannot be written" in host.call("begin", before=BEFORE)["msg"]

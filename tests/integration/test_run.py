@@ -330,14 +330,16 @@ def test_a_dead_channel_is_a_finding_of_the_record_and_no_more(platform: Platfor
     assert "/hook" not in run.output
 
 
-def test_a_records_host_that_answers_but_takes_no_file_fails_the_run_closed(platform: Platform) -> None:
-    # A connection that can ask, but has nowhere to put files: Ansible calls that unreachable.
-    platform.records = {"ansible_remote_tmp": "/proc/nowhere"}
+def test_a_records_host_that_goes_away_before_the_delivery_fails_the_run_closed(platform: Platform) -> None:
+    # It answered when it was asked whether it is there.
+    reported = "(lookup('ansible.builtin.env', 'CAREOPS_RUN_DIRECTORY') ~ '/report.html') is exists"
+    platform.records = {**AWAY, "ansible_connection": f"{{{{ 'ssh' if {reported} else 'local' }}}}"}
     platform.variables = {"run_open_needs_records_host": False}
     run = platform.run("quiet")
     assert run.status != 0
     assert closed(platform)
     assert procedures(platform.record())[("quiet", "a")] == "ok"
+    assert not list(platform.delivered.glob("*/record.json"))
     platform.records = {}
     again = platform.run("quiet")
     assert again.status == 0, again.output

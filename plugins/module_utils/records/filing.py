@@ -16,6 +16,7 @@ from ..findings import Action, Finding
 from ..glue import Outcome
 from ..report.humanise import count
 from .attached import attached
+from .delivery import content_of, deliver, unpack_run
 from .derive import Area, as_json, as_text, derive
 from .index import Index, append_lines, line_of, read_index, summarise
 from .repeats import repeats
@@ -58,21 +59,30 @@ def file_missing(store: Store, *, areas: Sequence[Area], check_mode: bool) -> Ou
     return Outcome(findings=findings, actions=actions, details={"runs": len(index.lines)})
 
 
-def file_run(store: Store, run_id: str, *, areas: Sequence[Area], repeat_hours: float, check_mode: bool) -> Outcome:
+def file_run(
+    store: Store, run_id: str, *, parcel: str = "", areas: Sequence[Area], repeat_hours: float, check_mode: bool
+) -> Outcome:
     """Files that run, and runs that an interrupted filing left behind. A second time changes nothing.
 
-    repeat_hours: how often people are told of trouble that goes on.
+    parcel: the files of the run, where they are yet to be written. repeat_hours: how often people are told of
+    trouble that goes on.
     Raises MaintenanceError where the record is missing or cannot be read.
     """
-    read_record(store, run_id)
+    brought = unpack_run(run_id, parcel) if parcel else {}
+    if check_mode and brought:
+        return Outcome(actions=deliver(store, run_id, brought, check_mode=True))
+    if not brought:
+        read_record(store, run_id)
     if check_mode:
         index = read_index(store.index)
         row, actions = _filed(store, run_id, index, areas=areas, check_mode=True)
         said = repeats(row, index, hours=repeat_hours)
         return Outcome(actions=actions, details={**_details(store, row), "repeats": said})
     with writing(store):
+        actions = deliver(store, run_id, brought, check_mode=False)
         index = read_index(store.index)
-        row, actions = _filed(store, run_id, index, areas=areas, check_mode=False)
+        row, filed = _filed(store, run_id, index, areas=areas, check_mode=False)
+        actions.extend(filed)
         missing = [name for name in missing_runs(store, index) if name != run_id]
         findings: list[Finding] = []
         for name in missing[:MENDED_AT_ONCE]:
@@ -119,7 +129,7 @@ def _filed(
     outcome = "planned" if check_mode else "done"
     actions = []
     for path, content in contents.items():
-        if _content(path) == content:
+        if content_of(path) == content:
             continue
         if not check_mode:
             os.makedirs(os.path.dirname(path), mode=FOLDER_MODE, exist_ok=True)
@@ -189,14 +199,6 @@ def read_findings(folder: str, record: Row) -> list[Row]:
     except OSError:
         return rows(record, "attention")
     return findings
-
-
-def _content(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError:
-        return b""
 
 
 def missing_runs(store: Store, index: Index) -> list[str]:

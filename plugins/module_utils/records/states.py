@@ -55,6 +55,8 @@ ARGUMENTS: dict[str, Any] = {
     "root": {"type": "path", "default": "/var/lib/careops"},
     "directory": {"type": "path"},
     "run": {"type": "str"},
+    # Long, and of interest to nobody who reads the log of the host.
+    "parcel": {"type": "str", "no_log": True},
     "before": {"type": "dict"},
     "backup_checks": {**_TEXTS, "default": BACKUP_CHECKS},
     "backup_procedures": {**_TEXTS, "default": BACKUP_PROCEDURES},
@@ -86,6 +88,7 @@ REQUIRED_IF = [
     ("state", "document", ("documentation", "src"), True),
 ]
 MUTUALLY_EXCLUSIVE = [("documentation", "src")]
+REQUIRED_BY = {"parcel": ("run",)}
 
 _MOST_DAYS = 36525
 
@@ -148,6 +151,7 @@ def _file(options: Options, store: Store, check_mode: bool) -> Outcome:
     return file_run(
         store,
         options["run"],
+        parcel=options["parcel"] or "",
         areas=_areas(options, store),
         repeat_hours=options["repeat_hours"],
         check_mode=check_mode,

@@ -71,6 +71,13 @@ options:
             description: Command that has it read its certificates anew; C(systemctl reload) where it is not set.
             type: list
             elements: str
+          may_be_stopped:
+            description:
+              - Whether it is in order that its unit is stopped, as on a standby. Then it gets the new certificate, and
+                is not reloaded; where no service of the certificate runs, its endpoints are not asked either.
+              - Where it is not set, this holds for a unit that is disabled or masked, unless
+                O(certificates[].services[].reload) is set. A service that died is trouble in any case.
+            type: bool
       endpoints:
         description: Where the certificate is served, to prove that it is.
         type: list

@@ -120,30 +120,33 @@ class Box:
     """A certificate that another client than certbot renews, in the way of acme.sh or lego.
 
     left: days of its lifetime of 90. apart: whether the client keeps its own files, or writes what nginx reads.
+    name: the host's; its first part names the certificate.
     """
 
-    def __init__(self, web: Nginx, folder: Path, *, left: float = 60, apart: bool = True) -> None:
+    def __init__(self, web: Nginx, folder: Path, *, left: float = 60, apart: bool = True, name: str = BOX) -> None:
+        folder.mkdir(exist_ok=True)
         self.web = web
         self.folder = folder
+        self.name = name
         self.certificate, self.key = folder / "box.pem", folder / "box.key"
         self.issued = folder / "issued.pem" if apart else self.certificate
         self.issued_key = folder / "issued.key" if apart else self.key
-        self.old, self.new = fresh(left), fresh()
+        self.old, self.new = fresh(left, name=name), fresh(name=name)
         self.put(self.old)
         self.key.chmod(0o640)
         self.entry: dict[str, Any] = {
-            "name": "box",
+            "name": name.partition(".")[0],
             "client": "command",
             "certificate": str(self.certificate),
             "key": str(self.key),
-            "names": [BOX],
+            "names": [name],
             "services": [web.service()],
-            "endpoints": [{"host": ADDRESS, "port": web.https_port, "server_name": BOX}],
+            "endpoints": [{"host": ADDRESS, "port": web.https_port, "server_name": name}],
         }
         if apart:
             self.entry |= {"issued_certificate": str(self.issued), "issued_key": str(self.issued_key)}
         self.brings(self.new)
-        web.serve(BOX, certificate=self.certificate, key=self.key)
+        web.serve(name, certificate=self.certificate, key=self.key)
 
     def put(self, made: Made) -> None:
         """Gives it to nginx's next reload."""
@@ -157,7 +160,12 @@ class Box:
         (ready / "box.pem").write_bytes(made.pem)
         (ready / "box.key").write_bytes(made.key_pem)
         copies = (f"cp {ready}/box.pem {self.issued}", f"cp {ready}/box.key {self.issued_key}")
-        self.entry["command"] = [self.script("client", *copies, *more)]
+        self.entry["command"] = [self.script("client", f"echo >> {self.folder}/orders", *copies, *more)]
+
+    def orders(self) -> int:
+        """How often the client was asked for a certificate."""
+        path = self.folder / "orders"
+        return len(path.read_text().splitlines()) if path.exists() else 0
 
     def script(self, name: str, *lines: str) -> str:
         return str(script(self.folder / name, *lines))
@@ -174,11 +182,11 @@ class Box:
         return run_module("certificate_renewal", self.options(**more))
 
     def served(self) -> str:
-        return acme.served(ADDRESS, self.web.https_port, BOX)
+        return acme.served(ADDRESS, self.web.https_port, self.name)
 
     def remove(self) -> None:
         """Nginx forgets it."""
-        (self.web.folder / "sites" / f"tls-{BOX}.conf").unlink()
+        (self.web.folder / "sites" / f"tls-{self.name}.conf").unlink()
         self.web.reload()
 
 

@@ -15,19 +15,22 @@ from .case import Case
 from .diagnose import diagnose
 from .installing import Attempt, put_into_use, words
 from .journal import ORDERING
-from .serving import NotServing, services_of
+from .serving import BrokenConfiguration, NotServing, services_of
 from .store import OrderFailed
 
 
 def act(case: Case, present: pair.Pair, decided: plan.Plan, *, answering: Sequence[str]) -> None:
     """Does it, and tells what became of it. answering: labels of the endpoints that answer."""
     started = case.host.ticks()
+    nothing_to_lose = False
     try:
         case.serving.test()
-    except NotServing as trouble:
+    except BrokenConfiguration as trouble:
         if not pair.broken(present):  # else that may be the very reason
+            case.blocked = True
             _not_begun(case, present, decided, f"a reload would fail, since {trouble}", cause="configuration")
             return
+        nothing_to_lose = True
     if decided.what == plan.RELOAD:
         _reload(case, present, decided, answering=answering, started=started)
         return
@@ -41,7 +44,7 @@ def act(case: Case, present: pair.Pair, decided: plan.Plan, *, answering: Sequen
         return
     new = _order(case, present, kept, started=started) if decided.what == plan.ORDER else case.store.obtained()
     if new is not None:
-        put_into_use(case, new, Attempt(present, decided, backup=kept, answering=answering, started=started))
+        put_into_use(case, new, Attempt(present, decided, kept, answering, started, nothing_to_lose))
 
 
 def _not_begun(case: Case, present: pair.Pair, decided: plan.Plan, reason: str, *, cause: str) -> None:
@@ -53,7 +56,7 @@ def _not_begun(case: Case, present: pair.Pair, decided: plan.Plan, reason: str, 
 def _reload(case: Case, present: pair.Pair, decided: plan.Plan, *, answering: Sequence[str], started: float) -> None:
     name = case.name
     try:
-        case.serving.reload()
+        resting = case.serving.reload()
         proven = case.serving.prove(present.fingerprint, at=answering)
     except NotServing as trouble:
         seconds = case.host.ticks() - started
@@ -61,8 +64,9 @@ def _reload(case: Case, present: pair.Pair, decided: plan.Plan, *, answering: Se
         case.actions.append(report.failed_action(name, "reload", str(trouble), changed=False, seconds=seconds))
         return
     case.findings += report.served(name, present, proven)
-    case.findings.append(report.succeeded(name, decided, present, services=services_of(case.wanted)))
-    case.actions.append(report.done(name, decided, present, present, seconds=case.host.ticks() - started))
+    came = report.Came(decided, present, services_of(case.wanted, without=resting), resting)
+    case.findings.append(report.succeeded(name, came))
+    case.actions.append(report.done(name, came, before=present, seconds=case.host.ticks() - started))
 
 
 def _order(case: Case, present: pair.Pair, kept: str, *, started: float) -> Optional[pair.Pair]:

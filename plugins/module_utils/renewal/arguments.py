@@ -15,6 +15,7 @@ _SERVICE: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "config_test": {"type": "list", "elements": "str"},
     "reload": {"type": "list", "elements": "str"},
+    "may_be_stopped": {"type": "bool"},
 }
 _ENDPOINT: dict[str, dict[str, Any]] = {
     "host": {"type": "str", "required": True},

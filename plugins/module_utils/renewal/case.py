@@ -43,7 +43,10 @@ class Host:
 
 @dataclass
 class Case:
-    """All of it. findings, actions: what is told, whatever becomes of the renewal."""
+    """All of it. findings, actions: what is told, whatever becomes of the renewal.
+
+    blocked: whether the configuration of a service was broken, and kept a certificate from being put into use.
+    """
 
     wanted: Wanted
     policy: Policy
@@ -53,6 +56,7 @@ class Case:
     journal: Journal
     findings: list[Finding] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
+    blocked: bool = False
 
     @property
     def name(self) -> str:

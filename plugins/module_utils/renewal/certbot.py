@@ -34,6 +34,8 @@ class CertbotFiles:
     a link to the real one. It has no deploy hooks: those run once the new certificate is in use.
     """
 
+    in_place = False
+
     def __init__(self, wanted: Wanted, *, certbot: Certbot, folder: str) -> None:
         self._wanted = wanted
         self._certbot = certbot
@@ -139,9 +141,10 @@ class CertbotFiles:
             if not os.path.islink(link) or os.readlink(link) != target:
                 switch_link(link, target)
 
-    def resume(self, folder: str) -> pair.Pair:
-        self.restore(folder)
-        return self.present()
+    def backed_up(self, folder: str) -> pair.Pair:
+        links = (os.readlink(os.path.join(folder, "live", f"{kind}.pem")) for kind in ("fullchain", "privkey"))
+        files = (os.path.join(folder, "archive", os.path.basename(link)) for link in links)
+        return pair.read_anyway(*map(read_file, files))
 
     def _drop_ours(self, kept: str) -> None:
         """Takes out of the archive what is newer than the backup: what we put there, and what is not whole.

@@ -15,8 +15,8 @@ from ..errors import MaintenanceError
 from ..findings import Action
 from . import pair, plan, report
 from .case import Case
-from .journal import INSTALLING
-from .serving import NotServing, services_of
+from .journal import INSTALLING, WAITING
+from .serving import BrokenConfiguration, NotServing, services_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Attempt:
     """What a try to put a certificate into use begins with.
 
     before: what services have been given. backup: its folder. answering: labels of the endpoints that answer;
-    one that did not proves nothing. started: ticks of the host.
+    one that did not proves nothing. started: ticks of the host. nothing_to_lose: whether no service can use what is
+    there before, and the configuration of one was broken already.
     """
 
     before: pair.Pair
@@ -32,6 +33,7 @@ class Attempt:
     backup: str
     answering: Sequence[str]
     started: float
+    nothing_to_lose: bool = False
 
 
 def put_into_use(case: Case, new: pair.Pair, attempt: Attempt) -> bool:
@@ -41,20 +43,36 @@ def put_into_use(case: Case, new: pair.Pair, attempt: Attempt) -> bool:
     try:
         case.store.install()
         case.serving.test()
-        case.serving.reload()
+        resting = case.serving.reload()
         proven = case.serving.prove(new.fingerprint, at=attempt.answering)
         for hook in case.store.hooks():
             case.serving.hook(hook.argv, hook.environment, timeout=case.policy.timeout)
     except (NotServing, pair.Unusable, MaintenanceError, OSError) as trouble:
+        if attempt.nothing_to_lose and isinstance(trouble, BrokenConfiguration):
+            _leave(case, new, attempt, str(trouble))
+            return False
         reason = words(trouble) if isinstance(trouble, OSError) else str(trouble).rstrip(".")
         _roll_back(case, attempt, reason)
         return False
     case.findings += report.served(name, new, proven)
-    case.findings.append(report.succeeded(name, attempt.decided, new, services=services_of(case.wanted)))
-    case.actions.append(report.done(name, attempt.decided, before, new, seconds=case.host.ticks() - attempt.started))
+    came = report.Came(attempt.decided, new, services_of(case.wanted, without=resting), resting)
+    case.findings.append(report.succeeded(name, came))
+    case.actions.append(report.done(name, came, before=before, seconds=case.host.ticks() - attempt.started))
     case.end(failed_with="")
     case.store.forget()
     return True
+
+
+def _leave(case: Case, new: pair.Pair, attempt: Attempt, reason: str) -> None:
+    """In place, since going back mends nothing: another broken certificate of the same service may be the reason."""
+    name, decided = case.name, attempt.decided
+    plan_made = {"what": decided.what, "reason": decided.reason}
+    case.journal.begin(WAITING, backup=attempt.backup, after=new.fingerprint, **plan_made)
+    case.blocked = True
+    case.findings.append(report.left_in_place(name, reason))
+    seconds = case.host.ticks() - attempt.started
+    verb = report.VERBS[decided.what]
+    case.actions.append(report.failed_action(name, verb, reason, changed=True, seconds=seconds))
 
 
 def _roll_back(case: Case, attempt: Attempt, reason: str) -> None:
@@ -121,18 +139,27 @@ def finish(case: Case, begun: Mapping[str, Any]) -> bool:
         case.findings.append(report.leftover(name, phase=phase, done_now=told, status="warning"))
         return True
     started = case.host.ticks()
-    before = case.store.resume(kept)
+    waited = phase == WAITING
+    if waited or case.store.in_place:  # what is installed may be the only copy of a good one
+        before = case.store.backed_up(kept)
+    else:
+        case.store.restore(kept)  # the files may be half of the one certificate and half of the other
+        before = case.store.present()
     new = case.obtained(before)
     if new is None or new.fingerprint == before.fingerprint:
-        case.store.restore(kept)  # the files may be half of the one certificate and half of the other
+        case.store.restore(kept)
         case.store.forget()
         case.end(failed_with="")
         case.findings.append(report.leftover(name, phase=phase, done_now="what was there before it is in place"))
         return True
-    again = plan.Plan(plan.INSTALL, "an earlier run was interrupted")
+    again = plan.Plan(begun.get("what", plan.INSTALL), begun.get("reason", "an earlier run was interrupted"))
     answering = list(case.serving.now().fingerprints)
-    came = put_into_use(case, new, Attempt(before, again, backup=kept, answering=answering, started=started))
-    told = "this run put it into use" if came else "this run put back what was there before it"
+    came = put_into_use(case, new, Attempt(before, again, kept, answering, started, nothing_to_lose=waited))
+    told = "this run put back what was there before it"
+    if case.blocked:
+        told = "it waits still"
+    elif came:
+        told = "this run put it into use"
     case.findings.append(report.leftover(name, phase=phase, done_now=told))
     return came
 

@@ -16,6 +16,8 @@ from ..files import sweep, write_atomic
 
 ORDERING = "ordering"
 INSTALLING = "installing"
+# In place as a whole, until the configuration of a service is in order.
+WAITING = "waiting"
 
 
 class Journal:

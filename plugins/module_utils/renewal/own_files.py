@@ -24,6 +24,7 @@ class OwnFiles:
         self._installed = (wanted.certificate, wanted.key)
         self._issued = (wanted.issued_certificate or wanted.certificate, wanted.issued_key or wanted.key)
         self._directory = acme_directory
+        self.in_place = self._issued == self._installed
 
     def present(self) -> pair.Pair:
         return pair.read_anyway(*map(read_file, self._installed))
@@ -67,11 +68,8 @@ class OwnFiles:
             kept = os.path.join(folder, name)
             _give(installed, read_file(kept), like=kept)
 
-    def resume(self, folder: str) -> pair.Pair:
-        if self._issued == self._installed:  # what they hold now may be the only copy of a good one
-            return pair.read_anyway(*(read_file(os.path.join(folder, name)) for name in ("certificate", "key")))
-        self.restore(folder)
-        return self.present()
+    def backed_up(self, folder: str) -> pair.Pair:
+        return pair.read_anyway(*(read_file(os.path.join(folder, name)) for name in ("certificate", "key")))
 
     def hooks(self) -> list[Hook]:
         return []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional
 
 from ..certificates.endpoints import Endpoint
 from ..certificates.names import ascii_name
@@ -28,21 +28,30 @@ CONFIG_TESTS: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class Service:
-    """Who reads the certificate. config_test, reload: argument vectors; no test where it is empty."""
+    """Who reads the certificate. config_test, reload: argument vectors; no test where it is empty.
+
+    may_be_stopped: whether it is in order that its unit is not active, and then is not reloaded; where its unit is
+    disabled or masked if it is None.
+    """
 
     name: str
     config_test: Sequence[str]
     reload: Sequence[str]
+    may_be_stopped: Optional[bool] = False
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Service:
         """From the module's suboptions, with what is known of the service where they say nothing."""
         name = options["name"]
         test, reload = options.get("config_test"), options.get("reload")
+        may_be_stopped = options.get("may_be_stopped")
+        if may_be_stopped is None and reload is not None:
+            may_be_stopped = False  # what has a reload of its own may not be a unit's
         return cls(
             name=name,
             config_test=CONFIG_TESTS.get(name, ()) if test is None else test,
             reload=("systemctl", "reload", name) if reload is None else reload,
+            may_be_stopped=may_be_stopped,
         )
 
 

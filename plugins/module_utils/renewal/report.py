@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from ..certificates.library import one_line, printable
 from ..clock import to_text
 from ..findings import Action, Finding
 from .diagnose import Diagnosis
 from .due import Due
+from .journal import WAITING
 from .pair import Pair
 from .plan import INSTALL, NOTHING, ORDER, RELOAD, WAIT, Plan
 from .serving import Served
@@ -23,6 +24,7 @@ LEFTOVER, OTHER_RENEWER = "renewal.leftover", "renewal.other_renewer"
 
 # What an action is called, by what was planned.
 VERBS = {ORDER: "renew", INSTALL: "install", RELOAD: "reload"}
+_SILENT = "What {} serves is unknown: {}; start the service, or correct the endpoint."
 
 
 def due_finding(name: str, pair: Pair, due: Due, *, now: datetime, acts: bool) -> Finding:
@@ -74,25 +76,42 @@ def late(name: str, plan: Plan, reason: str) -> Action:
     return Action(action=VERBS[plan.what], target=name, changed=False, outcome="skipped", reason=reason)
 
 
-def done(name: str, plan: Plan, before: Pair, after: Pair, *, seconds: float) -> Action:
+class Came(NamedTuple):
+    """What came into use. reloaded: names of services, for a sentence. resting: of those stopped on purpose."""
+
+    plan: Plan
+    after: Pair
+    reloaded: str
+    resting: Sequence[str]
+
+    @property
+    def left_alone(self) -> str:
+        """What is to be said of the services that rest, with what parts it from the words before."""
+        who = ", ".join(self.resting)
+        return f"; {who} is stopped on purpose, and reads it when it starts" if who else ""
+
+
+def done(name: str, came: Came, *, before: Pair, seconds: float) -> Action:
     """What was done."""
     return Action(
-        action=VERBS[plan.what],
+        action=VERBS[came.plan.what],
         target=name,
         changed=True,
         outcome="done",
         before=before.told(),
-        after=after.told(),
+        after=came.after.told(),
         seconds=round(seconds, 2),
-        reason=plan.reason,
+        reason=came.plan.reason + came.left_alone,
     )
 
 
-def succeeded(name: str, plan: Plan, after: Pair, *, services: str) -> Finding:
+def succeeded(name: str, came: Came) -> Finding:
     """The finding beside it."""
-    verb = {ORDER: "was renewed", INSTALL: "was put into use", RELOAD: "is served as it is on disk"}[plan.what]
-    message = f"{name} {verb}; it is valid until {after.leaf.ends}, and {services} was reloaded."
-    return Finding(check=OUTCOME, subject=name, status="ok", message=message, evidence=after.told())
+    verb = {ORDER: "was renewed", INSTALL: "was put into use", RELOAD: "is served as it is on disk"}[came.plan.what]
+    ends = came.after.leaf.ends
+    message = f"{name} {verb}; it is valid until {ends}, and {came.reloaded} was reloaded{came.left_alone}."
+    evidence = {**came.after.told(), **({"stopped": list(came.resting)} if came.resting else {})}
+    return Finding(check=OUTCOME, subject=name, status="ok", message=message, evidence=evidence)
 
 
 def failed_action(name: str, verb: str, reason: str, *, changed: bool, seconds: float) -> Action:
@@ -143,6 +162,15 @@ def not_put_back(name: str, reason: str, trouble: str) -> Finding:
     return _critical(name, message, cause="roll_back")
 
 
+def left_in_place(name: str, reason: str) -> Finding:
+    """A new certificate is in the place of one that was of no use; services do not have it yet."""
+    message = (
+        f"The new certificate for {name} is in place, since the one before it was of no use, but no service has "
+        f"it yet: {reason}; correct that, the next renewal puts it into use."
+    )
+    return _critical(name, message, cause="configuration")
+
+
 def rolled_back(name: str, reason: str, *, proof: str) -> Finding:
     """A new certificate did not come into use; what was before it is back."""
     message = f"The new certificate for {name} did not come into use: {reason}; {proof}."
@@ -166,15 +194,12 @@ def _critical(name: str, message: str, **evidence: Any) -> Finding:
 
 
 def silent(name: str, served: Served) -> list[Finding]:
-    """Endpoints that did not answer before anything was done prove nothing."""
+    """Endpoints that did not answer before anything was done prove nothing; nor do those that were not asked."""
+    told = {label: ("unknown", _SILENT.format(label, one_line(why))) for label, why in served.silent.items()}
+    told.update({label: ("ok", f"{label} has nothing to serve: {why}.") for label, why in served.resting.items()})
     return [
-        Finding(
-            check=SERVED,
-            subject=f"{name} at {label}",
-            status="unknown",
-            message=f"What {label} serves is unknown: {one_line(reason)}; start the service, or correct the endpoint.",
-        )
-        for label, reason in served.silent.items()
+        Finding(check=SERVED, subject=f"{name} at {label}", status=status, message=message)
+        for label, (status, message) in told.items()
     ]
 
 
@@ -204,6 +229,8 @@ def leftover(name: str, *, phase: str, done_now: str, status: str = "ok") -> Fin
     """An earlier run did not come to its end. done_now: what became of it; empty where it is left as it is."""
     what = {"ordering": "ordering a new certificate", "installing": "putting a new certificate into use"}
     told = f"An earlier renewal of {name} was interrupted while {what.get(phase, 'working')}"
+    if phase == WAITING:
+        told = f"A new certificate for {name} is in place, and waited until the configuration of a service was in order"
     return Finding(
         check=LEFTOVER,
         subject=name,

@@ -16,6 +16,7 @@ from ..certificates.library import one_line
 from ..errors import MaintenanceError
 from ..runner import Completed, Runner
 from .policy import Wanted
+from .resting import why_resting
 
 # A service hands over from its old processes to its new ones: one good answer is not yet all of them.
 _IN_A_ROW = 3
@@ -30,12 +31,20 @@ class NotServing(Exception):
     """The services do not do what they should with the certificate. The words end a sentence."""
 
 
+class BrokenConfiguration(NotServing):
+    """A service's configuration does not pass its test, or cannot be tested."""
+
+
 @dataclass
 class Served:
-    """What endpoints serve. fingerprints: by label, SHA-256 of the leaf. silent: why others do not answer."""
+    """What endpoints serve. fingerprints: by label, SHA-256 of the leaf. silent: why others do not answer.
+
+    resting: why nobody is asked, where every service is stopped on purpose.
+    """
 
     fingerprints: dict[str, str] = field(default_factory=dict)
     silent: dict[str, str] = field(default_factory=dict)
+    resting: dict[str, str] = field(default_factory=dict)
 
     def others_than(self, fingerprint: str) -> list[str]:
         """Labels of the endpoints that serve another certificate."""
@@ -87,22 +96,47 @@ class Serving:
 
     def now(self) -> Served:
         """What the endpoints serve."""
+        why = self._idle()
+        if why:
+            return Served(resting={endpoint.label: why for endpoint in self._wanted.endpoints})
         return look(self._wanted.endpoints, ask=self._ask)
 
+    def _idle(self) -> str:
+        """Why no service runs, on purpose; empty where one does. What answers then is another host."""
+        resting = self._resting()
+        if len(resting) < len(self._wanted.services):
+            return ""
+        return "; ".join(f"{name} is stopped on purpose ({reason})" for name, reason in resting.items())
+
+    def _resting(self) -> dict[str, str]:
+        """Why services are stopped on purpose, by their names. Asked anew each time: a standby may take over."""
+        reasons = {service.name: why_resting(service, run=self._run) for service in self._wanted.services}
+        return {name: reason for name, reason in reasons.items() if reason}
+
     def test(self) -> None:
-        """Has every service test its configuration. Raises NotServing."""
+        """Has every service test its configuration. Raises BrokenConfiguration."""
         for service in self._wanted.services:
             if service.config_test:
-                done = self._call(service.config_test, f"the configuration of {service.name} cannot be tested")
+                try:
+                    done = self._call(service.config_test, f"the configuration of {service.name} cannot be tested")
+                except NotServing as trouble:
+                    raise BrokenConfiguration(str(trouble)) from None
                 if done.returncode:
-                    raise NotServing(f"the configuration of {service.name} is broken ({_words(done)})")
+                    raise BrokenConfiguration(f"the configuration of {service.name} is broken ({_words(done)})")
 
-    def reload(self) -> None:
-        """Has every service read its certificates anew. Raises NotServing."""
+    def reload(self) -> list[str]:
+        """Has every service that runs read its certificates anew. Raises NotServing.
+
+        Returns the names of those that are stopped on purpose.
+        """
+        resting = self._resting()
         for service in self._wanted.services:
+            if service.name in resting:
+                continue
             done = self._call(service.reload, f"{service.name} cannot be reloaded")
             if done.returncode:
                 raise NotServing(f"{service.name} did not reload ({_words(done)})")
+        return list(resting)
 
     def hook(self, argv: Sequence[str], environment: Mapping[str, str], *, timeout: float) -> None:
         """Runs a deploy hook. Raises NotServing."""
@@ -114,9 +148,12 @@ class Serving:
     def prove(self, fingerprint: str, *, at: Sequence[str]) -> Served:
         """Waits until the endpoints serve this certificate. at: labels of those that must.
 
-        An endpoint that was silent before proves nothing. Raises NotServing where the time is over.
+        An endpoint that was silent before proves nothing, nor does one that no service serves any more, on purpose.
+        Raises NotServing where the time is over.
         """
         endpoints = [endpoint for endpoint in self._wanted.endpoints if endpoint.label in at]
+        if endpoints and self._idle():
+            return Served()
         ends = self._clock() + self._timeout
         in_a_row = 0
         while True:
@@ -159,6 +196,6 @@ def _words(done: Completed) -> str:
     return one_line(said)
 
 
-def services_of(wanted: Wanted) -> str:
+def services_of(wanted: Wanted, *, without: Sequence[str] = ()) -> str:
     """Their names, for a sentence."""
-    return ", ".join(service.name for service in wanted.services) or "no service"
+    return ", ".join(service.name for service in wanted.services if service.name not in without) or "no service"

@@ -30,7 +30,12 @@ class Hook(NamedTuple):
 
 
 class Store(Protocol):
-    """The files of one certificate. Every method may raise OSError."""
+    """The files of one certificate. Every method may raise OSError.
+
+    in_place: whether the client writes what services read by itself.
+    """
+
+    in_place: bool
 
     def present(self) -> Pair:
         """What services are given now, though unreadable. Raises MaintenanceError."""
@@ -56,11 +61,8 @@ class Store(Protocol):
     def restore(self, folder: str) -> None:
         """Makes everything as it is in the backup. A second time, it changes nothing."""
 
-    def resume(self, folder: str) -> Pair:
-        """Makes everything as it is in the backup, but for what the client may have obtained since.
-
-        Returns what services had been given at the backup. Raises MaintenanceError.
-        """
+    def backed_up(self, folder: str) -> Pair:
+        """What services had been given when the backup was taken, though unreadable."""
 
     def hooks(self) -> list[Hook]:
         """What is to be run once the new certificate is in use."""

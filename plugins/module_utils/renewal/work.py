@@ -10,6 +10,7 @@ import functools
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..certificates import library
 from ..deadline import Deadline
@@ -47,15 +48,29 @@ def renew(policy: Policy, *, deadline: Deadline) -> Outcome:
             deadline=deadline,
             ticks=time.monotonic,
         )
-        for wanted in policy.wanted:
-            case = _case(wanted, policy=policy, host=host)
-            Renewal(case).work()
+        for case in _worked_on(policy, host=host):
             findings += case.findings
             actions += case.actions
     if any(wanted.client == "certbot" for wanted in policy.wanted):
         findings += others.findings(run)
     done = [action.target for action in actions if action.outcome == "done" and action.changed]
     return Outcome(findings=findings, actions=actions, details={"certificates": len(policy.wanted), "changed": done})
+
+
+def _worked_on(policy: Policy, *, host: Host) -> list[Case]:
+    """Every certificate's case, when it is over. One after the other: each may need what another one brings."""
+    cases = [_case(wanted, policy=policy, host=host) for wanted in policy.wanted]
+    for case in cases:
+        Renewal(case).work()
+    came = any(action.outcome == "done" and action.changed for case in cases for action in case.actions)
+    for number, case in enumerate(cases):
+        if case.blocked and came:  # what came into use may have mended the configuration
+            # What is in place already is not ordered a second time.
+            mode = "auto" if case.journal.unfinished() else policy.mode
+            again = _case(case.wanted, policy=replace(policy, mode=mode), host=host)
+            Renewal(again).work()
+            cases[number] = again
+    return cases
 
 
 @contextlib.contextmanager

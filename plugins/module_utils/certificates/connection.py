@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import ssl
+import threading
 import time
-from typing import Optional, Union
+from collections.abc import Sequence
+from typing import Any, Optional, Union
 
 from .endpoints import Endpoint
 from .names import address, ascii_name
@@ -43,7 +46,7 @@ def _connected(endpoint: Endpoint, *, timeout: float) -> socket.socket:
     host = endpoint.host if address(endpoint.host) else ascii_name(endpoint.host)
     deadline = time.monotonic() + timeout
     failure: Optional[OSError] = None
-    for family, kind, protocol, _canonical, target in socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _canonical, target in _addresses(host, endpoint.port, timeout=timeout):
         plain = socket.socket(family, kind, protocol)
         try:
             plain.settimeout(max(0.05, deadline - time.monotonic()))
@@ -54,6 +57,32 @@ def _connected(endpoint: Endpoint, *, timeout: float) -> socket.socket:
         else:
             return plain
     raise failure or OSError("the name leads to no address")
+
+
+def _addresses(host: str, port: int, *, timeout: float) -> Sequence[Any]:
+    """What the host's resolver says; it has time limits of its own, of half a minute and more.
+
+    Raises OSError, ValueError.
+    """
+    if address(host):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as error:
+            answers.put(error)
+
+    # A daemon, so that one which never comes back keeps no process from its end.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout)
+    except queue.Empty:
+        raise socket.gaierror(socket.EAI_AGAIN, f"no answer within {timeout:g} seconds") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return list(answer)
 
 
 def _introduce(plain: socket.socket) -> None:

@@ -275,6 +275,15 @@ def test_a_recipient_that_is_put_off_gets_it_later_and_the_others_once(box: mail
     assert result["details"]["queue"][0]["left"] == {"operations": both[1:]}
 
 
+@pytest.mark.parametrize("goodbye", ["421 4.3.2 shutting down", "500 5.5.2 what", "250 OK"])
+def test_a_server_that_says_goodbye_oddly_gets_the_mail_once(goodbye: str, run_directory: str) -> None:
+    with mail.server() as odd:
+        odd.goodbye = goodbye
+        result = send([odd.options()], path=run_directory, attempts=3)
+    assert result["details"]["undelivered"] == []
+    assert len(odd.messages) == 1
+
+
 @pytest.mark.parametrize(("encryption", "implicit"), [("starttls", False), ("tls", True)])
 def test_mail_goes_encrypted_and_with_a_password(
     certificate: Path, run_directory: str, tmp_path: Path, encryption: str, implicit: bool

@@ -25,7 +25,7 @@ class Mailbox:
     """The server, what it received, and how it is to behave.
 
     answers: replies to MAIL, one for each that comes, then the usual; refused: recipients it does not take;
-    later: those that it puts off once each.
+    later: those that it puts off once each; goodbye: its answer to QUIT.
     """
 
     port: int
@@ -34,6 +34,7 @@ class Mailbox:
     answers: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     later: list[str] = field(default_factory=list)
+    goodbye: str = "221 Bye"
     logins: list[str] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
 
@@ -72,6 +73,9 @@ class Mailbox:
         self.recipients.append(list(envelope.rcpt_tos))
         self.encrypted.append(server.transport.get_extra_info("sslcontext") is not None)
         return "250 accepted"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
+        return self.goodbye
 
     def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         told = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode())

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -42,10 +43,13 @@ class Mail:
                 "its password would travel unencrypted: set encryption to starttls or tls", passing=False
             )
         try:
-            with self._connect(timeout) as server:
+            with contextlib.closing(self._connect(timeout)) as server:
                 if password:
                     server.login(self._settings.get("username") or "", password)
                 refused = server.send_message(self._message(notice, recipients))
+                # The mail is taken; an odd goodbye must not send it again.
+                with contextlib.suppress(OSError, smtplib.SMTPException):
+                    server.quit()
         except smtplib.SMTPRecipientsRefused as error:
             code, words = next(iter(error.recipients.values()))
             refusal = _refusal("refused every recipient", code, words, self._secrets(password))

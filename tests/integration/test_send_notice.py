@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import hmac
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -249,6 +252,49 @@ def test_a_receiver_that_hangs_does_not_hold_the_run(run_directory: str) -> None
         assert "did not end within 1 seconds" in told(result, "chat")[1]
         result = send([silent.options()], path=run_directory, timeout=0.5, attempts=1)
         assert "did not answer in time" in told(result, "chat")[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheme", "server", "words"),
+    [
+        ("mail", "none", "silent", "did not answer in time"),
+        ("mail", "none", "odd", "does not speak SMTP"),
+        ("mail", "tls", "odd", "does not speak TLS"),
+        ("mail", "none", "no-such-host.invalid", "has no address"),
+        ("webhook", "http", "silent", "did not answer in time"),
+        ("webhook", "http", "odd", "cannot be reached, or closed"),
+        ("webhook", "https", "odd", "does not speak TLS"),
+        ("webhook", "http", "no-such-host.invalid", "has no address"),
+        ("webhook", "http", "gone", "refuses connections"),
+    ],
+)
+def test_a_server_that_is_none_is_told_apart(
+    kind: str, scheme: str, server: str, words: str, run_directory: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as dead:
+        threading.Thread(target=_misbehave, args=(dead, server), daemon=True).start()
+        host = server if "." in server else "127.0.0.1"
+        port = free_port() if server == "gone" else dead.getsockname()[1]
+        channel: dict[str, Any] = {"name": "dead", "kind": "webhook", "url": f"{scheme}://{host}:{port}/hook"}
+        if kind == "mail":
+            channel = {"name": "dead", "kind": "mail", "host": host, "port": port, "encryption": scheme}
+            channel |= {"sender": "careops@clinic.example", "recipients": ["operations@clinic.example"]}
+        result = send([channel], path=run_directory, timeout=1, attempts=1)
+        with contextlib.suppress(OSError):
+            dead.shutdown(socket.SHUT_RDWR)
+    assert words in told(result, "dead")[1]
+
+
+def _misbehave(server: socket.socket, how: str) -> None:
+    """Says nothing, or what nobody understands, to whoever comes."""
+    kept = []
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _address = server.accept()
+            kept.append(connection)
+            if how == "odd":
+                connection.sendall(b"hello there\r\n")
+                connection.close()
 
 
 def test_recipients_that_the_server_refuses_are_named(box: mail.Mailbox, run_directory: str) -> None:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,16 +95,35 @@ def ask(
         ) as answer:
             content = _content(answer, host=host, timeout=timeout) if read else None
             return Answer(answer.status_code, content)
-    except faults.SSLError:
-        raise DeliveryError(f"the certificate of {host} is not trusted: see ca_cert", passing=False) from None
+    except faults.SSLError as error:
+        if _caused_by(error, ssl.SSLCertVerificationError):
+            raise DeliveryError(f"the certificate of {host} is not trusted: see ca_cert", passing=False) from None
+        raise DeliveryError(f"{host} does not speak TLS as it should: see url", passing=True) from None
     except faults.Timeout:
         raise DeliveryError(f"{host} did not answer in time", passing=True) from None
-    except (faults.ConnectionError, faults.ChunkedEncodingError):
-        raise DeliveryError(f"{host} cannot be reached", passing=True) from None
+    except (faults.ConnectionError, faults.ChunkedEncodingError) as error:
+        raise DeliveryError(f"{host} {_unreached(error)}", passing=True) from None
     except (faults.RequestException, ValueError, OSError):
         raise DeliveryError(
             "its address or one of its options cannot be used: see url and ca_cert", passing=False
         ) from None
+
+
+def _unreached(error: BaseException) -> str:
+    if _caused_by(error, socket.gaierror):
+        return "has no address: see the host's name, and the name servers of this machine"
+    if _caused_by(error, ConnectionRefusedError):
+        return "cannot be reached (it refuses connections)"
+    return "cannot be reached, or closed the connection before it answered"
+
+
+def _caused_by(error: Optional[BaseException], kind: type[BaseException]) -> bool:
+    """Whether an error of that kind is behind it: libraries wrap those of the network, each in its own way."""
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _content(answer: Any, *, host: str, timeout: float) -> Any:

@@ -20,6 +20,7 @@ from typing import Any, Optional
 from ..channel import DeliveryError, Notice, masked, secret
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_NO_SMTP = "does not speak SMTP: see host, port and encryption"
 _PORTS = {"none": 25, "starttls": 587, "tls": 465}
 
 
@@ -57,7 +58,7 @@ class Mail:
                 str(refusal), passing=any(_passing(one) for one, _said in error.recipients.values())
             ) from None
         except smtplib.SMTPResponseException as error:
-            raise _refusal(_step(error), error.smtp_code, error.smtp_error, self._secrets(password)) from None
+            raise self._answered(error, password) from None
         except smtplib.SMTPNotSupportedError:
             raise DeliveryError(self._unsupported(), passing=False) from None
         except UnicodeEncodeError:
@@ -90,6 +91,11 @@ class Mail:
                 server.close()
                 raise
         return server
+
+    def _answered(self, error: smtplib.SMTPResponseException, password: Optional[str]) -> DeliveryError:
+        if error.smtp_code < 0:
+            return DeliveryError(f"{self._host}:{self._port} {_NO_SMTP}", passing=False)
+        return _refusal(_step(error), error.smtp_code, error.smtp_error, self._secrets(password))
 
     def _secrets(self, password: Optional[str]) -> list[str]:
         """The password in every form in which a server may repeat it."""
@@ -145,6 +151,8 @@ def _step(error: smtplib.SMTPResponseException) -> str:
         return "refused the user name or the password"
     if isinstance(error, smtplib.SMTPSenderRefused):
         return "refused the sender"
+    if isinstance(error, smtplib.SMTPConnectError):
+        return "takes no mail at present"
     return "refused the message"
 
 
@@ -168,5 +176,6 @@ def _fault(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
         return "does not speak TLS on this port: see encryption and port"
     if isinstance(error, smtplib.SMTPException):
-        return "closed the connection"
+        # The library knows a server that was silent from one that hung up by these words alone.
+        return "did not answer in time" if "timed out" in str(error) else "closed the connection"
     return f"cannot be reached ({getattr(error, 'strerror', None) or type(error).__name__})"

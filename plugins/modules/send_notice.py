@@ -82,11 +82,14 @@ options:
     choices: [none, follows, failed]
     default: none
   outcomes:
-    description: Outcomes that channels are told of at the end of a run, where they do not say so themselves.
+    description:
+      - Outcomes that channels are told of at the end of a run, where they do not say so themselves.
+      - Where it is empty, every end of a run whose beginning was told, and V(attention) and V(failed) of one that only looked.
+      - A status page is told of every end, since it shows the maintenance until then.
     type: list
     elements: str
     choices: [ok, attention, failed]
-    default: [ok, attention, failed]
+    default: []
   faults:
     description:
       - Channels that policy has and nobody can use, as the filter P(careops.maintenance.notice_channels#filter) returns

@@ -81,7 +81,6 @@ def test_a_run_holds_its_alerts_back_and_shows_no_secret(alerts: alertmanager.Al
             "policy_system": "toy",
             "policy_channels": channels,
             "policy_records_become": False,
-            "notify_on": ["ok", "attention", "failed"],
             "notify_attempts": 1,
             "notify_silence_url": alerts.url,
             "notify_silence_matchers": [{"name": "system", "value": "toy"}],

@@ -45,6 +45,18 @@ def test_one_entry_goes_from_notice_to_end() -> None:
     assert set(page.components.values()) == {"operational"}
 
 
+@pytest.mark.parametrize("wanted", [{"outcomes": ["failed"]}, {}])
+def test_what_was_begun_is_ended_whatever_outcomes_others_want_to_hear_of(wanted: Any, tmp_path: Any) -> None:
+    record = clinic.record(outcome="ok")
+    folder = clinic.write(tmp_path / "run", record)
+    run = {**RUN, **record["run"], "window": WINDOW}
+    with statuspage.page() as page:
+        send(page.options(**wanted), "start", run=run, outcomes=["attention", "failed"])
+        send(page.options(**wanted), "finish", run=run, path=str(folder), outcomes=["attention", "failed"])
+    assert [status for _id, status, _text in page.updates] == ["in_progress", "completed"]
+    assert set(page.components.values()) == {"operational"}
+
+
 def test_components_are_under_maintenance_while_it_lasts() -> None:
     with statuspage.page() as page:
         send(page.options(), "start")

@@ -307,7 +307,6 @@ def test_people_are_told_of_start_and_end(platform: Platform) -> None:
     with webhook.receiver() as receiver:
         platform.variables = {
             "notify_channels": [receiver.options()],
-            "notify_on": ["ok", "attention", "failed"],
         }
         run = platform.run("quiet")
     assert run.status == 0, run.output
@@ -320,7 +319,6 @@ def test_people_are_told_of_start_and_end(platform: Platform) -> None:
 def test_a_dead_channel_is_a_finding_of_the_record_and_no_more(platform: Platform) -> None:
     platform.variables = {
         "notify_channels": [{"name": "chat", "kind": "webhook", "url": "http://127.0.0.1:1/hook", "format": "json"}],
-        "notify_on": ["ok", "attention", "failed"],
         "notify_attempts": 1,
         "run_close_fail_on": [],
     }

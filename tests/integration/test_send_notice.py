@@ -188,6 +188,25 @@ def test_a_channel_takes_only_what_it_wants(box: mail.Mailbox, chat: webhook.Rec
     assert not box.messages
 
 
+@pytest.mark.parametrize(
+    ("work_class", "outcome", "delivered"),
+    [
+        ("maintenance", "ok", ["operations"]),
+        ("routine", "ok", ["operations"]),
+        # A look every five minutes that finds nothing is no news.
+        ("observe", "ok", []),
+        ("observe", "attention", ["operations"]),
+    ],
+)
+def test_who_was_told_of_the_beginning_is_told_of_the_end(
+    box: mail.Mailbox, tmp_path: Path, work_class: str, outcome: str, delivered: list[str]
+) -> None:
+    record = clinic.record(outcome=outcome)
+    record["run"]["work_class"] = work_class
+    folder = clinic.write(tmp_path / "run", record)
+    assert send([box.options()], path=str(folder), outcomes=[])["details"]["delivered"] == delivered
+
+
 def test_check_mode_sends_nothing_and_says_what_it_would(
     box: mail.Mailbox, chat: webhook.Receiver, run_directory: str
 ) -> None:

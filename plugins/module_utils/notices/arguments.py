@@ -69,7 +69,7 @@ ARGUMENTS: dict[str, Any] = {
     "escalate": {"type": "bool", "default": False},
     "acknowledge": {"type": "str", "default": ""},
     "queue": {"type": "str", "choices": ["none", "follows", "failed"], "default": "none"},
-    "outcomes": {"type": "list", "elements": "str", "choices": OUTCOMES, "default": OUTCOMES},
+    "outcomes": {"type": "list", "elements": "str", "choices": OUTCOMES, "default": []},
     "faults": {"type": "list", "elements": "dict", "default": []},
     "timeout": {"type": "float", "default": 5},
     "attempts": {"type": "int", "default": 3},

@@ -189,11 +189,14 @@ def actions_of(
 
 def unwanted(settings: Mapping[str, object], *, event: str, outcome: str, outcomes: Sequence[str]) -> Optional[str]:
     """Why this channel is not for this notice; None where it is. outcomes: what channels want by default."""
-    if event in kinds.NEVER.get(str(settings.get("kind")), ()):
+    kind = str(settings.get("kind"))
+    if event in kinds.NEVER.get(kind, ()):
         return f"A channel of this kind takes no notice of the event {event}."
     events = settings.get("events")
     if isinstance(events, list) and event not in events:
         return f"The channel takes no notice of the event {event}."
+    if kind in kinds.SHOWING:
+        return None
     wanted = settings.get("outcomes") or outcomes
     if event == "finish" and outcome and isinstance(wanted, (list, tuple)) and outcome not in wanted:
         return f"The channel takes no notice of a run that ended {outcome}."

@@ -30,6 +30,9 @@ ADDRESSES: Mapping[str, str] = {"mail": "mail", "sms": "phone"}
 # Events that a kind never takes.
 NEVER: Mapping[str, tuple[str, ...]] = {"statuspage": statuspage.INTERNAL}
 
+# Kinds that show what goes on until they are told of its end, whatever the outcome.
+SHOWING = ("statuspage",)
+
 
 def make(settings: Settings) -> Channel:
     """The channel of these options."""

@@ -14,6 +14,7 @@ from ..findings import Action
 from ..glue import Outcome
 from ..report.source import RECORD, read_record
 from . import kinds, templates
+from .arguments import OUTCOMES
 from .channel import Notice, as_data
 from .compose import compose
 from .delivery import Patience, actions_of, deliver, findings_of, unwanted
@@ -22,6 +23,8 @@ from .sorting import sort_contacts
 
 # Events that somebody may have to answer.
 ESCALATED = ("emergency", "failure")
+# Of work that only looks nobody was told that it begins, and an end without news is no news.
+_NEWS = ("attention", "failed")
 
 
 def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) -> Outcome:
@@ -37,16 +40,17 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
     if options["prepared"] is not None:
         return send_prepared(options, patience=patience, check_mode=check_mode)
     notice = _notice(options)
+    outcomes = options["outcomes"] or _usual(notice)
     wanted, others = {}, {}
     for settings in options["channels"]:
-        reason = unwanted(settings, event=notice.event, outcome=notice.outcome, outcomes=options["outcomes"])
+        reason = unwanted(settings, event=notice.event, outcome=notice.outcome, outcomes=outcomes)
         if reason:
             others[settings["name"]] = reason
         else:
             wanted[settings["name"]] = settings
     refused = {name: reason for name, reason in ((name, kinds.fault(one)) for name, one in wanted.items()) if reason}
     for wrong in options["faults"]:
-        reason = unwanted(wrong, event=notice.event, outcome=notice.outcome, outcomes=options["outcomes"])
+        reason = unwanted(wrong, event=notice.event, outcome=notice.outcome, outcomes=outcomes)
         (others if reason else refused)[wrong["name"]] = reason or wrong["reason"]
     ready = {name: settings for name, settings in wanted.items() if name not in refused}
     details: dict[str, Any] = {
@@ -97,6 +101,11 @@ def _notice(options: Mapping[str, Any]) -> Notice:
         acknowledge=options["acknowledge"] if _escalates(options) else "",
         templates=templates.Templates(options["templates"]),
     )
+
+
+def _usual(notice: Notice) -> Sequence[str]:
+    """Outcomes that channels want where nobody says so: whoever was told of a beginning is told of the end."""
+    return _NEWS if notice.data["run"].get("work_class") == "observe" else OUTCOMES
 
 
 def _escalates(options: Mapping[str, Any]) -> bool:

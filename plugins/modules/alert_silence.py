@@ -58,6 +58,12 @@ options:
     description: How long it lasts where O(until) is not set.
     type: int
     default: 14400
+  longest:
+    description:
+      - Seconds that it lasts at most, whatever O(until) and O(seconds) say, since a run that was lost does not end it.
+      - Asking again moves its end along.
+    type: int
+    default: 86400
   comment:
     description: What people read beside the silence.
     type: str

@@ -89,6 +89,18 @@ def test_another_end_changes_the_same_silence(alerts: alertmanager.Alertmanager)
     assert len(ours(alerts, "r-longer")) == 1
 
 
+def test_a_window_that_is_always_open_silences_nothing_for_good(alerts: alertmanager.Alertmanager) -> None:
+    result = ask(alerts.url, "r-always", until="2125-12-08T00:00:00+00:00")
+    (one,) = ours(alerts, "r-always")
+    assert in_minutes(24 * 60 - 5) < one["endsAt"] < in_minutes(24 * 60 + 5)
+    assert result["details"]["until"][:16] == one["endsAt"][:16]
+    # The same wish a moment later moves the end along, and makes no second one.
+    ask(alerts.url, "r-always", until="2125-12-08T00:00:00+00:00")
+    assert len(ours(alerts, "r-always")) == 1
+    shorter = ask(alerts.url, "r-always", until="2125-12-08T00:00:00+00:00", longest=3600)
+    assert in_minutes(55) < shorter["details"]["until"] < in_minutes(65)
+
+
 def test_other_matchers_take_the_place_of_the_old_ones(alerts: alertmanager.Alertmanager) -> None:
     until = in_minutes(60)
     ask(alerts.url, "r-other", until=until)

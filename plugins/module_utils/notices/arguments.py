@@ -115,6 +115,7 @@ SILENCE_ARGUMENTS: dict[str, Any] = {
     },
     "until": {"type": "str"},
     "seconds": {"type": "int", "default": 14400},
+    "longest": {"type": "int", "default": 86400},
     "comment": {"type": "str", "default": ""},
     "created_by": {"type": "str", "default": "careops"},
     "timeout": {"type": "float", "default": 5},

@@ -173,7 +173,9 @@ def _wish(options: Mapping[str, Any]) -> Optional[Wish]:
         return None
     now = now_or(options["now"])
     until = parse_moment(options["until"], option="until") if options["until"] else None
-    until = until or now + timedelta(seconds=options["seconds"])
+    # A window that is always open must not silence for years where nobody ends the silence.
+    longest = now + timedelta(seconds=options["longest"])
+    until = min(until or now + timedelta(seconds=options["seconds"]), longest)
     if until <= now:
         raise MaintenanceError(
             f"The silence would end at {to_text(until)}, which is over: give until or seconds so that the run fits."

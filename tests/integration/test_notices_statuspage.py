@@ -97,6 +97,15 @@ def test_the_run_finds_the_entry_of_its_window_among_others() -> None:
         assert len({identity for identity, _status, _text in page.updates}) == 1
 
 
+def test_a_maintenance_that_changes_shows_its_new_end() -> None:
+    longer = {**WINDOW, "closes": "2026-11-22T10:00:00Z"}
+    with statuspage.page() as page:
+        send(page.options(), "advance", run={"system": "clinic", "window": WINDOW})
+        send(page.options(), "advance", run={"system": "clinic", "window": longer, "id": "changed"})
+    (entry,) = page.entries
+    assert (entry["scheduled_for"], entry["scheduled_until"]) == (longer["opens"], longer["closes"])
+
+
 def test_a_second_run_in_the_same_window_is_an_entry_of_its_own() -> None:
     with statuspage.page() as page:
         for run in ("r1", "r2"):

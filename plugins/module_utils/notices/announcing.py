@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Optional
 
 from ..clock import parse_moment, to_text
@@ -21,10 +22,10 @@ from .channel import Notice, as_data
 from .compose import compose
 from .facts import opening_of
 from .templates import Templates
+from .told import Told, told_of
 
 POLICY = "notice.policy"
 LATE = "notice.advance"
-ANNOUNCED = ("advance", "reminder")
 
 Row = Mapping[str, Any]
 
@@ -40,6 +41,11 @@ class House:
     known: Mapping[str, Row] = field(default_factory=dict)
     templates: Optional[Templates] = None
     acknowledge: str = ""
+
+    @cached_property
+    def told(self) -> Mapping[str, Told]:
+        """By opening, what people were told of it."""
+        return told_of(self.known, system=self.system)
 
     def channels(self, event: str) -> list[str]:
         """The channels that take the event."""
@@ -60,10 +66,13 @@ class Planned:
 
 
 def announce(openings: Sequence[Opening], *, now: datetime, house: House) -> Planned:
-    """The notices of openings yet to come whose time has arrived; of several of one opening, the latest alone."""
+    """The notices of openings yet to come whose time has arrived, or of which something changed since.
+
+    Of several of one opening, the latest alone.
+    """
     planned = Planned()
     for opening in openings:
-        if opening.opens > now and opening.announce:
+        if opening.opens > now:
             _announce(opening, now=now, house=house, planned=planned)
     for name in sorted({opening.name for opening in openings if opening.announce}):
         if not house.channels("advance"):
@@ -75,37 +84,54 @@ def announce(openings: Sequence[Opening], *, now: datetime, house: House) -> Pla
 
 
 def _announce(opening: Opening, *, now: datetime, house: House, planned: Planned) -> None:
-    leads = sorted(set(opening.announce), reverse=True)
-    due = [lead for lead in leads if opening.opens - lead <= now]
-    if not due:
+    key = opening_of(system=house.system, window=opening.as_dict())
+    told = house.told.get(key, Told(key))
+    due = sorted((lead for lead in set(opening.announce) if opening.opens - lead <= now), reverse=True)
+    new = [lead for lead in due if not told.covers(lead)]
+    cancelled, again = _turns(key, house)
+    if cancelled in house.known:
+        # That it takes place after all says all of it.
+        _pass_over(new, opening, by=again, house=house, planned=planned)
         return
-    identities = {lead: identity_of(opening, lead, system=house.system) for lead in leads}
-    latest, earlier = due[-1], due[:-1]
-    missed = [lead for lead in earlier if identities[lead] not in house.known]
-    if identities[latest] in house.known:
+    changed, identity = told.change(opening) or ("", "")
+    if due and due[-1] in new:
+        identity = identity_of(opening, due[-1], system=house.system)
+        event = "reminder" if told.heard else "advance"
+    elif changed and identity not in house.known:
+        event = "advance"
+    else:
         return
-    told = any(_told(house.known.get(identities[lead])) for lead in earlier)
-    event = "reminder" if told else "advance"
-    notice = _notice(event, opening, identity=identities[latest], house=house)
-    expires = to_text(opening.opens)
     planned.add(
-        notice,
+        _notice(event, opening, identity=identity, house=house, note=changed),
         channels=house.channels(event),
-        expires=expires,
-        supersedes=[identities[lead] for lead in earlier],
+        expires=to_text(opening.opens),
+        # What still waits of the others says less, or something else.
+        supersedes=list(
+            dict.fromkeys(
+                [
+                    *(identity_of(opening, lead, system=house.system) for lead in due[:-1]),
+                    *(entry["identity"] for entry in told.entries),
+                ]
+            )
+        ),
     )
-    for lead in missed:
-        # For the record, so that it is said once: it is never sent.
-        stub = _notice("advance", opening, identity=identities[lead], house=house)
+    missed = [lead for lead in new if lead != due[-1]]
+    _pass_over(missed, opening, by=identity, house=house, planned=planned)
+    planned.findings += [_missed(opening, lead, now=now) for lead in missed]
+
+
+def _pass_over(leads: Sequence[timedelta], opening: Opening, *, by: str, house: House, planned: Planned) -> None:
+    """Enters notices that are never sent, so that it is said once. by: the notice in their place."""
+    for lead in leads:
+        stub = _notice("advance", opening, identity=identity_of(opening, lead, system=house.system), house=house)
         planned.notices.append(
             {
                 **as_data(stub),
                 "channels": house.channels("advance"),
-                "expires": expires,
-                "superseded_by": notice.identity,
+                "expires": to_text(opening.opens),
+                "superseded_by": by,
             }
         )
-        planned.findings.append(_missed(opening, lead, now=now))
 
 
 def cancel(openings: Sequence[Opening], *, now: datetime, house: House) -> Planned:
@@ -113,7 +139,7 @@ def cancel(openings: Sequence[Opening], *, now: datetime, house: House) -> Plann
     planned = Planned()
     current = {opening_of(system=house.system, window=opening.as_dict()): opening for opening in openings}
     for key, entries in _announced(house, now=now):
-        names = {name for entry in entries for name, one in entry["channels"].items() if one["state"] == "delivered"}
+        names = {name for entry in entries for name, one in entry["channels"].items() if _heard(one)}
         cancelled, again = _turns(key, house)
         if key not in current and cancelled not in house.known:
             window = entries[-1]["data"]["window"]
@@ -196,24 +222,17 @@ def _notice(event: str, opening: Opening, *, identity: str, house: House, note: 
     )
 
 
-def _announced(house: House, *, now: datetime) -> Iterator[tuple[str, list[Row]]]:
+def _announced(house: House, *, now: datetime) -> Iterator[tuple[str, Sequence[Row]]]:
     """By opening yet to come, what was announced of it."""
-    by_key: dict[str, list[Row]] = {}
-    for entry in house.known.values():
-        window = (entry.get("data") or {}).get("window")
-        if (
-            entry["event"] not in ANNOUNCED
-            or not window
-            or (entry.get("data") or {}).get("run", {}).get("system") != house.system
-        ):
-            continue
-        if parse_moment(window["opens"], option="opens") > now:
-            by_key.setdefault(entry["data"]["maintenance"], []).append(entry)
-    yield from sorted(by_key.items())
+    for key, told in house.told.items():
+        opens = [parse_moment(entry["data"]["window"]["opens"], option="opens") for entry in told.entries]
+        if max(opens) > now:
+            yield key, told.entries
 
 
-def _told(entry: Optional[Row]) -> bool:
-    return entry is not None and any(one["state"] in ("delivered", "waiting") for one in entry["channels"].values())
+def _heard(channel: Row) -> bool:
+    """Whether readers of the channel may know of it: by it, some of them at least, or by word of mouth."""
+    return channel["state"] in ("delivered", "given_up") or bool(channel.get("left"))
 
 
 def _missed(opening: Opening, lead: timedelta, *, now: datetime) -> Finding:

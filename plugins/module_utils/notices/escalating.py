@@ -111,7 +111,10 @@ def escalate(levels: Sequence[Level], *, now: datetime, house: House) -> Planned
             if now < since:
                 break
             identity = f"{entry['identity']}.level-{level.number}"
-            if identity not in house.known:
+            # Its time begins when it is told, which is late where the timer was down.
+            told = house.known.get(identity)
+            since = max(since, parse_moment(told["created"], option="created") if told else now)
+            if told is None:
                 _tell(
                     level,
                     entry,

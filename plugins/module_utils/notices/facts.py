@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -30,9 +31,15 @@ def identifier(text: str) -> str:
     return _UNFIT.sub("-", text)
 
 
+def _distinct(name: str) -> str:
+    """The name as a part of an identity: of two names that look alike in one, each has its own."""
+    safe = identifier(name)
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
 def opening_of(*, system: str, window: Row) -> str:
     """The identity of one opening of a window: the same for its notices, and for the run that takes place in it."""
-    return identifier(f"{system}.{window['name']}.{_utc(window['opens'])}")
+    return identifier(f"{_distinct(system)}.{_distinct(str(window['name']))}.{_utc(window['opens'])}")
 
 
 def maintenance_of(facts: Row) -> str:

@@ -240,7 +240,7 @@ def _unheard(options: Row, reason: str, actions: Sequence[Action] = ()) -> Outco
     if options["state"] == "present":
         effect = "The run goes on, and alerts that it causes call people: tell those on call."
     else:
-        effect = "Alerts stay silenced until the silence ends by itself: end it by hand where that is too late."
+        effect = "A silence that the run made holds until it ends by itself: end it by hand where that is too late."
     verb = "silence" if options["state"] == "present" else "unsilence"
     return Outcome(
         findings=[Finding(CHECK, run, "warning", f"Alertmanager: {reason}. {effect}")],

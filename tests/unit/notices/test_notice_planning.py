@@ -178,6 +178,103 @@ def test_what_was_announced_and_is_gone_is_cancelled_once(change: dict[str, Any]
     assert planned(before(29), known)["notices"] == {}
 
 
+LONGER = {**WINDOW, "duration": "PT8H", "impact": "planned_downtime"}
+
+
+def test_what_was_announced_otherwise_is_told_anew_once_for_each_change() -> None:
+    known = sent(planned(before(70))["notices"], now=before(70))
+    told = []
+    for hours, window in ((60, LONGER), (59, LONGER), (50, WINDOW), (49, WINDOW), (40, LONGER), (39, LONGER)):
+        new = planned(before(hours), known, windows=[window])["notices"]
+        told += [(hours, one["event"]) for one in new.values()]
+        known = sent(new, now=before(hours), known=known)
+    assert told == [(60, "advance"), (50, "advance"), (40, "advance")]
+
+
+def test_a_change_says_what_was_told_before_and_takes_the_place_of_what_waits() -> None:
+    first = planned(before(70))["notices"]
+    known = {identity: waiting.new_entry(one, now=before(70)) for identity, one in first.items()}
+    # No lead time is left in policy: who was told of one thing is told of the other all the same.
+    found = planned(before(10), known, windows=[{**LONGER, "announce": []}])["notices"]
+    (notice,) = found.values()
+    assert notice["body"].startswith(
+        "This is a change: it ends Sunday 12 July 2026 08:00 UTC, 10:00 Europe/Amsterdam, and not Sunday 12 July 2026 "
+        "04:00 UTC, 06:00 Europe/Amsterdam; downtime is planned, where it was: downtime is possible."
+    )
+    assert notice["supersedes"] == [f"{KEY}.PT72H"]
+    assert notice["channels"] == ["mail", "sms"]
+    assert notice["data"]["window"]["closes"] == "2026-07-12T08:00:00Z"
+
+
+def test_a_reminder_tells_of_the_change_by_itself() -> None:
+    known = sent(planned(before(70))["notices"], now=before(70))
+    found = planned(before(20), known, windows=[LONGER])["notices"]
+    assert [(identity, one["event"]) for identity, one in found.items()] == [(f"{KEY}.PT24H", "reminder")]
+    assert found[f"{KEY}.PT24H"]["body"].startswith("This is a change")
+    assert planned(before(19), sent(found, now=before(20), known=known), windows=[LONGER])["notices"] == {}
+
+
+def test_a_clock_that_goes_back_tells_of_a_change_once() -> None:
+    known = sent(planned(before(30))["notices"], now=before(30))
+    told = []
+    for hours in (60, 59.9, 59.8):
+        new = planned(before(hours), known, windows=[LONGER])["notices"]
+        told += list(new)
+        known = sent(new, now=before(hours), known=known)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("leads", "hours", "due"),
+    [
+        # Other lead times, and nothing that was not told already.
+        (["PT74H", "PT24H"], 60, []),
+        (["P3D", "PT24H"], 60, []),
+        (["PT24H"], 60, []),
+        (["PT100H", "PT80H"], 60, []),
+        # What comes nearer than what was told is a reminder.
+        (["PT72H", "PT48H"], 47, [("reminder", "PT48H")]),
+        (["PT74H", "PT24H"], 23, [("reminder", "PT24H")]),
+    ],
+)
+def test_other_lead_times_tell_nobody_twice(leads: list[str], hours: float, due: list[tuple[str, str]]) -> None:
+    known = sent(planned(before(70))["notices"], now=before(70))
+    result = planned(before(hours), known, windows=[{**WINDOW, "announce": leads}])
+    found = [(one["event"], identity.rpartition(".")[2]) for identity, one in result["notices"].items()]
+    assert found == due
+    assert result["findings"] == []
+
+
+def test_what_takes_place_after_all_is_told_alone() -> None:
+    known = sent(planned(before(70))["notices"], now=before(70))
+    blackouts = [{"name": "audit", "start": "2026-07-11", "end": "2026-07-12"}]
+    known = sent(planned(before(60), known, blackouts=blackouts)["notices"], now=before(60), known=known)
+    # By now the reminder is due as well.
+    found = planned(before(20), known)["notices"]
+    known = sent(found, now=before(20), known=known)
+    assert [identity for identity, one in found.items() if not one.get("superseded_by")] == [f"{KEY}.again"]
+    assert {one["state"] for one in known[f"{KEY}.PT24H"]["channels"].values()} == {"dropped"}
+    assert planned(before(19), known)["notices"] == {}
+
+
+@pytest.mark.parametrize("names", [("夜间", "周末"), ("night 1", "night-1"), ("nacht ä", "nacht ö")])
+def test_windows_of_names_that_no_file_can_have_are_announced_each(names: tuple[str, str]) -> None:
+    found = planned(before(48), windows=[{**WINDOW, "name": name} for name in names])["notices"]
+    assert {one["data"]["window"]["name"] for one in found.values()} == set(names)
+    assert len({one["data"]["maintenance"] for one in found.values()}) == 2
+    assert all(identity.isascii() and " " not in identity for identity in found)
+
+
+def test_whom_a_notice_reached_in_part_or_by_word_of_mouth_is_told_of_the_end() -> None:
+    known = sent(planned(before(48))["notices"], now=before(48))
+    channels = known[f"{KEY}.PT72H"]["channels"]
+    channels["mail"] = {"state": "waiting", "attempts": 1, "next": "2026-07-11T00:00:00Z", "left": ["b@clinic.example"]}
+    # The operator was asked to tell its readers by hand.
+    channels["sms"] = {"state": "given_up", "attempts": 9, "at": "2026-07-11T00:00:00Z"}
+    other = [{**WINDOW, "name": "other", "announce": []}]
+    assert planned(before(40), known, windows=other)["notices"][f"{KEY}.cancel"]["channels"] == ["mail", "sms"]
+
+
 def test_only_who_was_told_is_told_of_the_end() -> None:
     known = sent(planned(before(48), takes={"sms": ["failure"]})["notices"], now=before(48))
     other = [{**WINDOW, "name": "other", "announce": []}]
@@ -213,15 +310,36 @@ def emergency(at: datetime, **more: Any) -> dict[str, Any]:
     [(0, ["1"], []), (29, ["1"], []), (30, ["1", "2"], []), (44, ["1", "2"], []), (45, ["1", "2"], ["critical"])],
 )
 def test_levels_get_their_turn(minutes: int, levels: list[str], status: list[str]) -> None:
-    now = OPENING + timedelta(minutes=minutes)
-    result = planned(now, emergency(OPENING), escalation=LEVELS, windows=[])
-    assert list(result["notices"]) == [f"r1.emergency.level-{level}" for level in levels]
+    known, told = gone_up(minutes)
+    assert list(told) == [f"r1.emergency.level-{level}" for level in levels]
+    result = planned(OPENING + timedelta(minutes=minutes), known, escalation=LEVELS, windows=[])
     assert [one for check, one in result["findings"] if check == "notice.escalation"] == status
 
 
+def gone_up(minutes: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the ledger knows after so many minutes without an answer, and what was told in them."""
+    known, told = emergency(OPENING), {}
+    for minute in range(minutes + 1):
+        now = OPENING + timedelta(minutes=minute)
+        new = planned(now, known, escalation=LEVELS, windows=[])["notices"]
+        told.update(new)
+        known = sent(new, now=now, known=known)
+    return known, told
+
+
+def test_after_a_timer_that_was_down_each_level_has_its_time_all_the_same() -> None:
+    known = emergency(OPENING)
+    told = []
+    for minutes in (120, 125, 149, 150, 164, 165):
+        now = OPENING + timedelta(minutes=minutes)
+        result = planned(now, known, escalation=LEVELS, windows=[])
+        told.append((minutes, [name.rpartition("-")[2] for name in result["notices"]], len(result["findings"])))
+        known = sent(result["notices"], now=now, known=known)
+    assert told == [(120, ["1"], 0), (125, [], 0), (149, [], 0), (150, ["2"], 0), (164, [], 0), (165, [], 1)]
+
+
 def test_contact_and_deputy_are_told_at_their_own_addresses() -> None:
-    now = OPENING + timedelta(minutes=31)
-    found = planned(now, emergency(OPENING), escalation=LEVELS, windows=[])["notices"]
+    _known, found = gone_up(31)
     first, second = found["r1.emergency.level-1"], found["r1.emergency.level-2"]
     assert first["to"] == {"mail": ["anna@clinic.example", "bert@clinic.example"], "phone": ["+31600000001"]}
     assert first["channels"] == ["mail", "sms"]

@@ -95,6 +95,10 @@ class StatusPage:
                 _SPACE: {**mark, "told": f"{mark.get('told', '')} {notice.identity}".strip()},
             },
         }
+        window = notice.data.get("window") or {}
+        if maintenance == "scheduled" and entry.get("scheduled_for") and window.get("closes"):
+            # It may have changed since.
+            body.update(scheduled_for=window["opens"], scheduled_until=window["closes"])
         self._with_components(body, components)
         self._ask("PATCH", f"/incidents/{entry['id']}", timeout, {"incident": body})
         return ""

@@ -63,7 +63,8 @@ options:
     description:
       - Levels, each with C(level) (its number), C(role), C(contact), C(deputy), C(respond_within) (ISO 8601) and
         C(channels).
-      - Mail and SMS channels go to the addresses of contact and deputy, where these have any.
+      - Mail and SMS channels go to the addresses of contact and deputy, where these have any; the deputy is that of the
+        contact in O(contacts) where the level names none.
     type: raw
     default: []
   known:

@@ -69,6 +69,10 @@ def _level(row: Any, *, by_name: Mapping[str, Row], channels: Sequence[str]) -> 
         name = row.get(field)
         if name and str(name) not in by_name:
             raise MaintenanceError(f"The {field} {of}, {name}, is none of the contacts: add it to policy_contacts.")
+        if field == "deputy" and not name and people:
+            # Whom the contact names, where that is somebody who can be reached.
+            name = str(people[0].get("deputy") or "")
+            name = name if name in by_name else ""
         people += [by_name[str(name)]] if name else []
     given = row.get("channels") or []
     names = [given] if isinstance(given, str) else given

@@ -349,6 +349,17 @@ def test_contact_and_deputy_are_told_at_their_own_addresses() -> None:
     assert "answer r1.emergency\n" in second["body"]
 
 
+def test_the_deputy_of_a_contact_is_told_where_the_level_names_none() -> None:
+    level = {key: value for key, value in LEVELS[1].items() if key != "deputy"}
+    for deputy, mails in (
+        ("Bert", ["anna@clinic.example", "bert@clinic.example"]),
+        ("Nobody", ["anna@clinic.example"]),
+    ):
+        people = [{**PEOPLE[0], "deputy": deputy}, *PEOPLE[1:]]
+        found = planned(OPENING, emergency(OPENING), escalation=[level], contacts=people, windows=[])["notices"]
+        assert found["r1.emergency.level-1"]["to"]["mail"] == mails
+
+
 def test_each_level_is_told_once_and_an_answer_ends_it() -> None:
     known = emergency(OPENING)
     told = []

@@ -138,9 +138,11 @@ def test_what_is_for_the_house_alone_is_not_shown(event: str) -> None:
     assert not page.requests
 
 
-def test_an_end_without_a_beginning_says_nothing() -> None:
+@pytest.mark.parametrize("event", ["finish", "failure", "cancel"])
+def test_an_end_without_a_beginning_says_nothing(event: str) -> None:
+    # A run that was refused, or that only looked: the public has seen no maintenance.
     with statuspage.page() as page:
-        assert said(send(page.options(), "finish"))[0] == "ok"
+        assert said(send(page.options(), event))[0] == "ok"
     assert not page.entries
 
 

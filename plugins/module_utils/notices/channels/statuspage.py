@@ -37,8 +37,8 @@ _STEPS: Mapping[str, tuple[str, str, str]] = {
     "finish": ("completed", "resolved", "operational"),
     "cancel": ("completed", "resolved", ""),
 }
-# Of what was never announced, there is nothing to say at its end.
-_NEVER_FIRST = ("finish", "cancel")
+# Of what was never shown, there is nothing to say at its end: a run that was refused is no incident of the public.
+_NEVER_FIRST = ("finish", "failure", "cancel")
 # How long a maintenance without a window is said to take.
 _USUAL = timedelta(hours=1)
 
@@ -68,11 +68,11 @@ class StatusPage:
         body: dict[str, Any] = {
             "name": shorten(clean(_public(notice)["title"]), _LONGEST_NAME),
             "body": _public(notice)["text"],
-            "status": incident if notice.event in ("emergency", "failure") else maintenance,
+            "status": incident if notice.event == "emergency" else maintenance,
             "deliver_notifications": bool(self._settings.get("subscribers", True)),
             "metadata": {_SPACE: {"maintenance": _maintenance(notice), "told": notice.identity}},
         }
-        if notice.event not in ("emergency", "failure"):
+        if notice.event != "emergency":
             now = datetime.fromtimestamp(self._clock(), timezone.utc)
             body["scheduled_for"] = window.get("opens") or to_text(now)
             body["scheduled_until"] = window.get("closes") or to_text(now + _USUAL)

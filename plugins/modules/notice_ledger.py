@@ -63,6 +63,13 @@ options:
         announces an opening yet to come.
     type: bool
     default: false
+  showing:
+    description:
+      - Channels that show a maintenance until they are told of its end. V(claim) no longer returns to them that a run begins
+        whose record is below O(root) already.
+    type: list
+    elements: str
+    default: []
   identity:
     description: The notice that is acknowledged.
     type: str

@@ -176,6 +176,19 @@ def test_a_notice_of_a_run_is_queued_for_the_channels_that_missed_it(tmp_path: P
     assert not again["changed"]
 
 
+def test_what_shows_a_maintenance_is_not_told_of_a_beginning_once_the_run_is_over(tmp_path: Path) -> None:
+    begun = notice("r1.start", event="start", data={"run": {"id": "r1"}}, channels=["page", "chat"])
+    keep(tmp_path, "add", notices=[begun])
+    folder = tmp_path / "logs" / "maintenance" / "r1"
+    folder.mkdir(parents=True)
+    assert due(keep(tmp_path, "claim", showing=["page"], check=True)) == {"r1.start": ["page", "chat"]}
+    (folder / "record.json").write_text("{}")
+    claimed = keep(tmp_path, "claim", showing=["page"])
+    assert due(claimed) == {"r1.start": ["chat"]}
+    assert [action["action"] for action in claimed["actions"]] == ["drop", "claim"]
+    assert states(tmp_path, "r1.start") == {"page": "dropped", "chat": "waiting"}
+
+
 def test_somebody_answers(tmp_path: Path) -> None:
     keep(tmp_path, "add", notices=[notice(channels=[], delivered=["mail"], escalate=True, event="emergency")])
     escalation = notice("n1.level-2", event="escalation", data={"escalation": {"notice": "n1"}})

@@ -143,6 +143,7 @@ LEDGER_ARGUMENTS: dict[str, Any] = {
     "notices": {"type": "list", "elements": "dict", "default": []},
     "outcomes": {"type": "list", "elements": "dict", "default": []},
     "open": {"type": "bool", "default": False},
+    "showing": {"type": "list", "elements": "str", "default": []},
     "identity": {"type": "str"},
     "by": {"type": "str"},
     "lease": {"type": "float", "default": 300},

@@ -64,7 +64,7 @@ def _level(row: Any, *, by_name: Mapping[str, Row], channels: Sequence[str]) -> 
     except (KeyError, TypeError, ValueError):
         raise MaintenanceError(f"Each level of the escalation needs its number as level, not {row!r}.") from None
     of = f"of escalation level {number}"
-    people = []
+    people: list[Row] = []
     for field in ("contact", "deputy"):
         name = row.get(field)
         if name and str(name) not in by_name:

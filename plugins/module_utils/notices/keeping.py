@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Optional
 
 from ..clock import now_or, parse_moment, to_text
 from ..errors import MaintenanceError
@@ -15,11 +15,12 @@ from ..findings import Action, Finding
 from ..glue import Outcome
 from ..report.humanise import clean
 from . import waiting
-from .ledger import Ledger, exists, opened, summary_of
+from .ledger import Ledger, exists, is_over, opened, summary_of
 from .waiting import CHECK, Entry, Terms
 
 Row = Mapping[str, Any]
 _LONGEST_DAYS = 36525
+_BEGINNINGS = ("start", "emergency")
 
 
 def keep(options: Row, *, check_mode: bool) -> Outcome:
@@ -74,6 +75,7 @@ def _claim(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mode
             for old in notice.get("supersedes") or ():
                 actions += _drop(ledger, old, f"the notice {entry['identity']} took its place", now, check_mode)
     for entry in _in_order(ledger, options["system"]):
+        actions += _too_late(ledger, entry, options, now, check_mode)
         given_up = waiting.give_up(entry, now=now, terms=terms)
         findings += given_up
         actions += [_action("give_up", f"{entry['identity']} {one.subject}", check_mode) for one in given_up]
@@ -84,6 +86,14 @@ def _claim(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mode
             actions.append(_action("claim", entry["identity"], check_mode, after={"channels": channels}))
             lent.append(waiting.told(entry, channels))
     return Outcome(findings=findings, actions=actions, details=_details(notices=lent))
+
+
+def _too_late(ledger: Ledger, entry: Entry, options: Row, now: datetime, check_mode: bool) -> list[Action]:
+    """Ends the notice that a run begins where it has ended: what shows it would show it for good."""
+    run = str((entry.get("data") or {}).get("run", {}).get("id") or "")
+    if entry["event"] not in _BEGINNINGS or not is_over(options["root"], run):
+        return []
+    return _drop(ledger, entry["identity"], "the run is over", now, check_mode, only=options["showing"])
 
 
 def _settle(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mode: bool) -> Outcome:
@@ -189,9 +199,17 @@ _STATES: Mapping[str, Callable[[Ledger, Row, datetime, Terms, bool], Outcome]] =
 }
 
 
-def _drop(ledger: Ledger, identity: str, reason: str, now: datetime, check_mode: bool) -> list[Action]:
+def _drop(
+    ledger: Ledger,
+    identity: str,
+    reason: str,
+    now: datetime,
+    check_mode: bool,
+    *,
+    only: Optional[Sequence[str]] = None,
+) -> list[Action]:
     entry = ledger.entries.get(identity)
-    if entry is None or not waiting.drop(entry, reason=reason, now=now):
+    if entry is None or not waiting.drop(entry, reason=reason, now=now, only=only):
         return []
     _write(ledger, entry, check_mode)
     return [_action("drop", identity, check_mode, after={"reason": reason})]

@@ -22,6 +22,7 @@ from .waiting import Entry, is_entry
 CHECK = "notice.ledger"
 _SUFFIX = ".json"
 _LOCK = ".lock"
+_RUNS = ("logs", "maintenance")
 _PATIENCE = 30.0
 _LONGEST_NAME = 150
 
@@ -101,6 +102,11 @@ def opened(root: str, *, make: bool) -> Iterator[Ledger]:
 def exists(root: str) -> bool:
     """Whether there is a ledger."""
     return os.path.isdir(os.path.join(root, "notices"))
+
+
+def is_over(root: str, run: str) -> bool:
+    """Whether the run has ended: its record was brought here."""
+    return bool(run) and os.path.exists(os.path.join(root, *_RUNS, os.path.basename(run), "record.json"))
 
 
 def _lock(descriptor: int, folder: str) -> None:

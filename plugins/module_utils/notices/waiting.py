@@ -155,9 +155,13 @@ def give_up(entry: Entry, *, now: datetime, terms: Terms) -> list[Finding]:
     return findings
 
 
-def drop(entry: Entry, *, reason: str, now: datetime) -> bool:
-    """Ends what still waits, since nobody needs it any more; returns whether anything did."""
-    waiting = [channel for channel in entry["channels"].values() if channel["state"] == "waiting"]
+def drop(entry: Entry, *, reason: str, now: datetime, only: Optional[Sequence[str]] = None) -> bool:
+    """Ends what still waits, since nobody needs it any more; returns whether anything did. only: of these channels."""
+    waiting = [
+        channel
+        for name, channel in entry["channels"].items()
+        if channel["state"] == "waiting" and (only is None or name in only)
+    ]
     for channel in waiting:
         _close(channel, "dropped", now=now, reason=reason)
     return bool(waiting)

@@ -116,7 +116,7 @@ def elapses(said: list[str], *, after: datetime, times: int) -> list[datetime]:
     return sorted({datetime.strptime(moment, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) for moment in moments})
 
 
-def compared(rule: str, start: str, zone: str, *, after: datetime, times: int) -> None:
+def expect_agreement(rule: str, start: str, zone: str, *, after: datetime, times: int) -> None:
     expected: list[datetime] = []
     of_rule = slots(rule, start, zone)
     moment = after
@@ -135,14 +135,14 @@ AFTER = datetime(2026, 12, 1, 12, 0, 30, tzinfo=UTC)
 @pytest.mark.parametrize(("rule", "line"), SAID)
 @pytest.mark.parametrize("zone", [ZONE, "UTC"])
 def test_systemd_fires_when_the_rule_recurs(rule: str, line: str, zone: str) -> None:
-    compared(rule, "2026-01-04T02:00", zone, after=AFTER, times=20)
+    expect_agreement(rule, "2026-01-04T02:00", zone, after=AFTER, times=20)
 
 
 @pytest.mark.parametrize("zone", [ZONE, "America/New_York", "Australia/Lord_Howe", "America/Havana"])
 @pytest.mark.parametrize("start", ["2026-01-04T00:00", "2026-01-04T02:00", "2026-01-04T02:30", "2026-01-04T01:15"])
 def test_systemd_fires_on_the_days_of_clock_changes(zone: str, start: str) -> None:
     for day in ("2027-03-12", "2027-03-26", "2027-10-01", "2027-10-29", "2027-11-05"):
-        compared("FREQ=DAILY", start, zone, after=datetime.fromisoformat(f"{day}T12:00+00:00"), times=4)
+        expect_agreement("FREQ=DAILY", start, zone, after=datetime.fromisoformat(f"{day}T12:00+00:00"), times=4)
 
 
 weekdays = st.lists(st.sampled_from(["MO", "TU", "WE", "TH", "FR", "SA", "SU"]), min_size=1, max_size=3, unique=True)
@@ -180,7 +180,7 @@ def rules(draw: st.DrawFn) -> str:
     after=st.datetimes(datetime(2026, 7, 1), datetime(2029, 1, 1)),
 )
 def test_systemd_and_the_rule_agree(rule: str, start: str, after: datetime) -> None:
-    compared(rule, start, "UTC", after=after.replace(tzinfo=UTC, microsecond=0) + timedelta(seconds=1), times=6)
+    expect_agreement(rule, start, "UTC", after=after.replace(tzinfo=UTC, microsecond=0) + timedelta(seconds=1), times=6)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -191,4 +191,4 @@ def test_systemd_and_the_rule_agree(rule: str, start: str, after: datetime) -> N
     zone=st.sampled_from([ZONE, "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]),
 )
 def test_systemd_and_the_rule_agree_in_local_time(rule: str, start: str, after: datetime, zone: str) -> None:
-    compared(rule, start, zone, after=after.replace(tzinfo=UTC, microsecond=0) + timedelta(seconds=1), times=6)
+    expect_agreement(rule, start, zone, after=after.replace(tzinfo=UTC, microsecond=0) + timedelta(seconds=1), times=6)

@@ -5,14 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.errors import AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-
-from ..module_utils.errors import MaintenanceError
-from ..module_utils.record.parcel import pack
-
 DOCUMENTATION = r"""
 name: run_parcel
 short_description: Pack a run on the controller for its way to the records host
@@ -50,6 +42,14 @@ _raw:
   type: list
   elements: str
 """
+
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+from ..module_utils.errors import MaintenanceError
+from ..module_utils.record.parcel import pack
 
 
 class LookupModule(LookupBase):

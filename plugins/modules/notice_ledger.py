@@ -65,8 +65,8 @@ options:
     default: false
   showing:
     description:
-      - Channels that show a maintenance until they are told of its end. V(claim) no longer returns to them that a run begins
-        whose record is below O(root) already.
+      - Channels that show a maintenance until they are told of its end. V(claim) no longer returns to them that a run
+        begins whose record is below O(root) already.
     type: list
     elements: str
     default: []

@@ -84,7 +84,8 @@ options:
   outcomes:
     description:
       - Outcomes that channels are told of at the end of a run, where they do not say so themselves.
-      - Where it is empty, every end of a run whose beginning was told, and V(attention) and V(failed) of one that only looked.
+      - Where it is empty, every end of a run whose beginning was told, and V(attention) and V(failed) of one that only
+        looked.
       - A status page is told of every end, since it shows the maintenance until then.
     type: list
     elements: str

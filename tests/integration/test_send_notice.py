@@ -207,6 +207,20 @@ def test_who_was_told_of_the_beginning_is_told_of_the_end(
     assert send([box.options()], path=str(folder), outcomes=[])["details"]["delivered"] == delivered
 
 
+@pytest.mark.parametrize(
+    ("check", "escalates"), [("window.gate", False), ("run.task", True)], ids=["refused", "failed in its work"]
+)
+def test_nobody_has_to_answer_for_a_run_that_the_windows_refused(
+    box: mail.Mailbox, tmp_path: Path, check: str, escalates: bool
+) -> None:
+    record = clinic.record(outcome="failed")
+    record["attention"][0] |= {"check": check, "status": "critical", "message": "It is refused."}
+    folder = clinic.write(tmp_path / "run", record)
+    result = send([box.options()], event="failure", path=str(folder), escalate=True, acknowledge="answer {identity}")
+    assert [entry["escalate"] for entry in result["details"]["queue"]] == ([True] if escalates else [])
+    assert ("Say that you are on it" in box.messages[0].get_content()) is escalates
+
+
 def test_check_mode_sends_nothing_and_says_what_it_would(
     box: mail.Mailbox, chat: webhook.Receiver, run_directory: str
 ) -> None:

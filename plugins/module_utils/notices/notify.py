@@ -23,6 +23,7 @@ from .sorting import sort_contacts
 
 # Events that somebody may have to answer.
 ESCALATED = ("emergency", "failure")
+_GATE = "window.gate"
 # Of work that only looks nobody was told that it begins, and an end without news is no news.
 _NEWS = ("attention", "failed")
 
@@ -39,7 +40,9 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
         raise MaintenanceError("The options timeout, attempts and deadline must be greater than 0.")
     if options["prepared"] is not None:
         return send_prepared(options, patience=patience, check_mode=check_mode)
-    notice = _notice(options)
+    record, remark = _record(options)
+    escalate = _escalates(options, record)
+    notice = _notice(options, record=record, remark=remark, escalate=escalate)
     outcomes = options["outcomes"] or _usual(notice)
     wanted, others = {}, {}
     for settings in options["channels"]:
@@ -73,7 +76,6 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
     reasons = {**{one.name: one.fault for one in deliveries if one.fault}, **refused}
     details["delivered"] = [delivery.name for delivery in deliveries if not delivery.fault]
     details["undelivered"] = [{"channel": name, "reason": reason} for name, reason in reasons.items()]
-    escalate = _escalates(options)
     if reasons or escalate:
         left = {one.name: list(one.left) for one in deliveries if one.left}
         details["queue"] = [_queued(notice, details["delivered"], reasons, left=left, escalate=escalate)]
@@ -89,8 +91,7 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
     )
 
 
-def _notice(options: Mapping[str, Any]) -> Notice:
-    record, remark = _record(options)
+def _notice(options: Mapping[str, Any], *, record: Optional[dict[str, Any]], remark: str, escalate: bool) -> Notice:
     return compose(
         options["event"],
         record=record,
@@ -98,7 +99,7 @@ def _notice(options: Mapping[str, Any]) -> Notice:
         note=" ".join(part for part in (options["note"], remark) if part),
         report=options["report"],
         contacts=sort_contacts(options["contacts"])[0],
-        acknowledge=options["acknowledge"] if _escalates(options) else "",
+        acknowledge=options["acknowledge"] if escalate else "",
         templates=templates.Templates(options["templates"]),
     )
 
@@ -108,8 +109,10 @@ def _usual(notice: Notice) -> Sequence[str]:
     return _NEWS if notice.data["run"].get("work_class") == "observe" else OUTCOMES
 
 
-def _escalates(options: Mapping[str, Any]) -> bool:
-    return bool(options["escalate"]) and options["event"] in ESCALATED
+def _escalates(options: Mapping[str, Any], record: Optional[Mapping[str, Any]]) -> bool:
+    """Whether somebody has to answer. A run that the windows refused changed nothing: it is told, and calls nobody."""
+    refused = any(row["check"] == _GATE and row["status"] == "critical" for row in (record or {}).get("attention", ()))
+    return bool(options["escalate"]) and options["event"] in ESCALATED and not refused
 
 
 def _queued(

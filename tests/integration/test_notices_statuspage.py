@@ -106,6 +106,17 @@ def test_a_maintenance_that_changes_shows_its_new_end() -> None:
     assert (entry["scheduled_for"], entry["scheduled_until"]) == (longer["opens"], longer["closes"])
 
 
+def test_a_run_in_a_window_that_is_always_open_shows_no_end_in_a_hundred_years() -> None:
+    always = {"name": "always", "impact": "minimal", "opens": "2026-01-01T00:00:00Z", "closes": "2125-12-08T00:00:00Z"}
+    with statuspage.page() as page:
+        send(page.options(), "start", run={**RUN, "window": always})
+        send(page.options(), "finish", run={**RUN, "window": always})
+    (entry,) = page.entries
+    assert "2125" not in json.dumps([page.entries, page.updates])
+    assert entry["scheduled_for"] > "2026-01-02"
+    assert entry["status"] == "completed"
+
+
 def test_a_second_run_in_the_same_window_is_an_entry_of_its_own() -> None:
     with statuspage.page() as page:
         for run in ("r1", "r2"):

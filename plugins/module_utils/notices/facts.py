@@ -14,6 +14,7 @@ from typing import Any, Optional
 from ..clock import parse_moment, to_text
 from ..errors import MaintenanceError
 from ..report.humanise import clean
+from ..windows.policy import LONGEST_RECURRING
 from ..windows.times import parse_zone, span, when
 
 Row = Mapping[str, Any]
@@ -53,6 +54,7 @@ def maintenance_of(facts: Row) -> str:
 def window_facts(window: Optional[Row]) -> dict[str, Any]:
     """The window for texts; every key is there, and empty where it is not known.
 
+    Of a window that is always open, begin and end are left out: they say nothing.
     window: name, opens, closes (ISO 8601) and, where they are known, impact and time_zone.
     """
     names = ("name", "impact", "impact_words", "opens", "closes", "begins", "ends", "duration", "time_zone", "short")
@@ -61,7 +63,9 @@ def window_facts(window: Optional[Row]) -> dict[str, Any]:
         return facts
     facts.update({key: clean(value) for key, value in window.items() if value})
     facts["impact_words"] = IMPACTS.get(facts["impact"], facts["impact"].replace("_", " "))
-    opens, closes = _moment(window.get("opens")), _moment(window.get("closes"))
+    opens, closes = hours_of(window)
+    if closes is None:
+        facts["closes"] = ""
     zone = _zone(facts["time_zone"])
     if opens:
         facts.update(opens=to_text(opens), begins=when(opens, zone), short=_short(opens, zone))
@@ -70,6 +74,12 @@ def window_facts(window: Optional[Row]) -> dict[str, Any]:
     if opens and closes:
         facts["duration"] = span(closes - opens)
     return facts
+
+
+def hours_of(window: Row) -> tuple[Optional[datetime], Optional[datetime]]:
+    """When it opens and closes, where that is known; neither of a window that is always open."""
+    opens, closes = _moment(window.get("opens")), _moment(window.get("closes"))
+    return (None, None) if opens and closes and closes - opens > LONGEST_RECURRING else (opens, closes)
 
 
 def people(contacts: Sequence[Row]) -> list[dict[str, str]]:

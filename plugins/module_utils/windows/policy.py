@@ -24,7 +24,7 @@ _BLOCKED = ("maintenance",)
 _WINDOW = ("name", "rule", "start", "time_zone", "duration", "impact", "cadences", "announce")
 _BLACKOUT = ("name", "start", "end", "time_zone", "reason", "classes")
 # With rules, an opening that is longer is a slip; without one it is how a window is always open.
-_LONGEST_RECURRING = timedelta(days=366)
+LONGEST_RECURRING = timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _window(row: Mapping[str, Any], *, time_zone: str) -> Window:
             f"The rule {of} recurs by the minute: a window needs time to work in, so write FREQ=HOURLY or FREQ=DAILY "
             "with BYHOUR and BYMINUTE."
         )
-    if recurrence.parts and duration > _LONGEST_RECURRING:
+    if recurrence.parts and duration > LONGEST_RECURRING:
         raise MaintenanceError(
             f"The duration {of} is longer than a year: a window that recurs ends before; "
             "one that is open for good has no rule."

@@ -17,6 +17,7 @@ from typing import Any, Optional
 from ...clock import to_text
 from ...report.humanise import clean, shorten
 from ..channel import DeliveryError, Notice, secret
+from ..facts import hours_of
 from ..web import Answer, ask, require_success, server_of
 
 ROOT = "https://api.statuspage.io"
@@ -74,8 +75,9 @@ class StatusPage:
         }
         if notice.event != "emergency":
             now = datetime.fromtimestamp(self._clock(), timezone.utc)
-            body["scheduled_for"] = window.get("opens") or to_text(now)
-            body["scheduled_until"] = window.get("closes") or to_text(now + _USUAL)
+            opens, closes = hours_of(window)
+            body["scheduled_for"] = to_text(opens or now)
+            body["scheduled_until"] = to_text(closes or now + _USUAL)
             # This collection says when it begins and ends, and reminds.
             for automatic in ("scheduled_auto_in_progress", "scheduled_auto_completed", "scheduled_remind_prior"):
                 body[automatic] = False

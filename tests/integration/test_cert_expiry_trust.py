@@ -329,25 +329,3 @@ def test_chains_by_chance_build_where_a_way_leads_to_the_store(tmp_path: Path, s
     refused = {finding["subject"].split(" [h")[0]: finding["status"] for finding in found if finding["status"] != "ok"}
     assert refused == {path: "critical" for path, valid in expected.items() if not valid}
     assert found[-1]["value"] == sum(expected.values())
-
-
-def test_an_ended_link_that_the_store_goes_around_is_no_alarm(tmp_path: Path, root: Made, store: Path) -> None:
-    """A server goes on sending the signature of an old root, while clients have the new one in their store."""
-    old = authority("Old", days=-100)
-    crossed = authority("Root", issuer=old, key=root.key, days=-99)
-    middle = authority("Middle", issuer=root)
-    path = write(tmp_path / "served.pem", make(issuer=middle), middle, crossed)
-
-    def links(*sources: dict[str, Any]) -> dict[str, str]:
-        result = run_module("cert_expiry", {"sources": list(sources), "now": NOW_TEXT})
-        found = findings_of(result, "certificate.chain_expiry")
-        assert len(found) == 2
-        return {one["evidence"]["subject"]: one["status"] for one in found}
-
-    assert links({"path": str(path), "trust_store": str(store)}) == {"CN=Root": "ok", "CN=Middle": "ok"}
-    # Nothing says so without a store, with one that knows the old root alone, or of another leaf that nobody asked.
-    assert links({"path": str(path)})["CN=Root"] == "critical"
-    other = str(write(tmp_path / "old.pem", old))
-    assert links({"path": str(path), "trust_store": other})["CN=Root"] == "critical"
-    more = write(tmp_path / "more.pem", make("other.example", issuer=middle), middle, crossed)
-    assert links({"path": str(path), "trust_store": str(store)}, {"path": str(more)})["CN=Root"] == "critical"

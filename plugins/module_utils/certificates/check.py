@@ -55,7 +55,7 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run, writes: bool =
     _note_empty_sources(gathered, policy.sources)
     gathered.supplied = supplied.roots(gathered)
     paths = {candidate.path for candidate in candidates}
-    # Before the dates are judged: a link that has ended is no matter where the chain holds without it.
+    # Before the dates are judged: the end of a link is no matter where the chain holds without it.
     trusted = _trust(gathered, policy, stores, now=now.timestamp(), runner=runner) if stores else []
     outcome = _judge(gathered, policy, now=now, files=len(paths))
     if wishes:
@@ -122,11 +122,12 @@ def _with_services(policy: Policy) -> tuple[Policy, Optional[Found]]:
 def _trust(
     gathered: Gathered, policy: Policy, stores: dict[int, str], *, now: float, runner: Runner
 ) -> Sequence[Finding]:
-    from . import trust  # plain files need nothing of it
+    from . import needless, trust  # plain files need nothing of it
 
-    chains = trust.wishes(policy.sources, policy.endpoints, stores)
-    found = trust.findings(gathered, chains, now=now, runner=runner, workers=_workers(policy), healthy=policy.healthy)
-    gathered.do_without(trust.needless(gathered, now=now))
+    chains, workers = trust.wishes(policy.sources, policy.endpoints, stores), _workers(policy)
+    found = trust.findings(gathered, chains, now=now, runner=runner, workers=workers, healthy=policy.healthy)
+    thresholds = policy.thresholds
+    gathered.do_without(needless.find(gathered, now=now, thresholds=thresholds, runner=runner, workers=workers))
     return found
 
 

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from . import keys
 from .library import Certificate, printable
 from .scan import Look
 from .sources import Problem
+
+if TYPE_CHECKING:
+    from .stores import Store
+    from .verify import Case
+
+
+class Proof(NamedTuple):
+    """A leaf, with what came with it, that leads to a trust store."""
+
+    store: Store
+    case: Case
 
 
 class Presented(NamedTuple):
@@ -34,7 +45,8 @@ class Gathered:
     leaves_of: by number of the source. troubled: sources with problems. crowded: places with several leaves,
     which a path alone does not tell apart. seen: certificates with all their copies. keys: verdicts on the keys
     that stand beside their certificate. kept: the numbers of the sources whose leaves are kept in presented,
-    with what came with each. trusted: leaves that lead to their trust store.
+    with what came with each. proofs: of leaves that were held against trust stores, one for each of these; None where
+    they do not lead there.
     passwords: of keystores and private keys, by number of their source.
     """
 
@@ -54,7 +66,7 @@ class Gathered:
     seen: int = 0
     kept: frozenset[int] = frozenset()
     presented: list[Presented] = field(default_factory=list)
-    trusted: set[bytes] = field(default_factory=set)
+    proofs: dict[bytes, list[Optional[Proof]]] = field(default_factory=dict)
 
     def add_problems(self, problems: Sequence[Problem]) -> None:
         for problem in problems:

@@ -12,9 +12,9 @@ from typing import Any
 from ..errors import MaintenanceError
 from ..findings import Finding
 from ..runner import Runner
-from . import judge, stores
+from . import stores
 from .endpoints import Endpoint
-from .gather import Gathered, Presented
+from .gather import Gathered, Presented, Proof
 from .library import Certificate, is_authority, one_line, printable
 from .report import distinct
 from .sources import Source
@@ -59,16 +59,6 @@ def findings(
     return _limited(found, healthy)
 
 
-def needless(gathered: Gathered, *, now: float) -> set[bytes]:
-    """Issuers that have ended, where all that rest on them lead to their store: so clients take another way."""
-    resting: dict[bytes, set[bytes]] = {}
-    for leaf, issuers in gathered.chains.items():
-        for issuer in issuers:
-            if judge.expired(gathered.certificates[issuer].not_after, now=now):
-                resting.setdefault(issuer, set()).add(leaf)
-    return {issuer for issuer, leaves in resting.items() if leaves <= gathered.trusted}
-
-
 class _Look:
     """Holds everything that asks for one store against it."""
 
@@ -98,7 +88,7 @@ class _Look:
         except MaintenanceError as error:
             return [self._unknown(str(error))]
         proven = {case for case, with_more in lacking.items() if helped.get(with_more) == ()}
-        return self._told(store, [(one, answers[case], case in proven) for one, case in cases.items()])
+        return self._told(store, [(one, case, answers[case], case in proven) for one, case in cases.items()])
 
     def _case(self, one: Presented) -> Case:
         known = self._gathered.certificates
@@ -109,14 +99,15 @@ class _Look:
         issuers = {one.issuer for one in every if one.issuer != one.subject}
         return [one.der for one in every if one.subject in issuers][:_MOST_SEEN]
 
-    def _told(self, store: stores.Store, results: Sequence[tuple[Presented, Answer, bool]]) -> list[Finding]:
+    def _told(self, store: stores.Store, results: Sequence[tuple[Presented, Case, Answer, bool]]) -> list[Finding]:
         found = []
         fine: dict[int, int] = {}
-        for one, answer, proven in results:
+        for one, case, answer, proven in results:
             wish = self._asking[one.source]
+            proof = Proof(store, case) if answer == () else None
+            self._gathered.proofs.setdefault(one.leaf, []).append(proof)
             if answer == ():
                 fine[one.source] = fine.get(one.source, 0) + 1
-                self._gathered.trusted.add(one.leaf)
             else:
                 found.append(self._finding(one, wish, store, answer, proven=proven))
         return distinct(found) + [self._fine(self._asking[source], store, count) for source, count in fine.items()]

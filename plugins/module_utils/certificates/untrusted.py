@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from .library import Certificate, one_line
-from .verify import Fault
+from .verify import EXPIRED, Fault
 
 # Numbers of openssl's X509_V_ERR; the same in all its versions since 1.1.
 _NO_ISSUER = (2, 20, 21)
 _SELF_SIGNED = 18
 _ROOT_NOT_IN_STORE = 19
-_EXPIRED = 10
 _NOT_YET = 9
 _PURPOSE = 26
 _SIGNATURE = (4, 6, 7)
@@ -52,7 +51,7 @@ def describe(trouble: Trouble) -> tuple[str, str]:
         fault = next((by_code[code] for code in codes if code in by_code), None)
         if fault:
             return tell(trouble, fault)
-    odd = next((fault for fault in trouble.faults if fault.code not in (_EXPIRED, _NOT_YET)), None)
+    odd = next((fault for fault in trouble.faults if fault.code not in (EXPIRED, _NOT_YET)), None)
     if odd:
         return _other(trouble, odd)
     return _dates(trouble, by_code.get(_NOT_YET) or trouble.faults[0])

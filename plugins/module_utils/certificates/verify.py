@@ -34,6 +34,10 @@ _PREFIX = "careops-trust-"
 _LEFTOVER = re.compile(rf"{_PREFIX}(\d+)-.+")
 
 
+# Openssl's number for a certificate that has ended (X509_V_ERR_CERT_HAS_EXPIRED).
+EXPIRED = 10
+
+
 class Case(NamedTuple):
     """A certificate and what was presented with it, DER all."""
 

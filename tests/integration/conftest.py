@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.lab import postgres
-from tests.lab.certificates import Made, authority, make
+from tests.lab.certificates import Made, authority, bundle, make
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +37,15 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "certs"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def root() -> Made:
+    """An authority to trust."""
+    return authority("Root")
+
+
+@pytest.fixture
+def store(tmp_path: Path, root: Made) -> Path:
+    """A trust store with it alone."""
+    return bundle(tmp_path / "store.pem", root)

@@ -7,15 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.lab.certificates import NOW_TEXT, Made, authority, make
+from tests.lab.certificates import NOW_TEXT, Made, authority, bundle, make
 from tests.lab.modules import findings_of, run_module
 
 NEAR, ENDED = 3.0, -99.0
-
-
-def write(path: Path, *parts: Made) -> Path:
-    path.write_bytes(b"".join(part.pem for part in parts))
-    return path
 
 
 def links(*sources: dict[str, Any], **options: Any) -> dict[str, str]:
@@ -25,30 +20,20 @@ def links(*sources: dict[str, Any], **options: Any) -> dict[str, str]:
     return {f"{one['evidence']['subject']} {one['value']:g}": one["status"] for one in found}
 
 
-@pytest.fixture
-def root() -> Made:
-    return authority("Root")
-
-
-@pytest.fixture
-def store(tmp_path: Path, root: Made) -> Path:
-    return write(tmp_path / "store.pem", root)
-
-
 @pytest.mark.parametrize("days", [NEAR, ENDED])
 def test_a_link_that_the_store_goes_around_is_no_alarm(tmp_path: Path, root: Made, store: Path, days: float) -> None:
     """A server goes on sending the signature of an old root, while clients have the new one in their store."""
     old = authority("Old", days=days + 1)
     crossed = authority("Root", issuer=old, key=root.key, days=days)
     middle = authority("Middle", issuer=root)
-    path = str(write(tmp_path / "served.pem", make(issuer=middle), middle, crossed))
+    path = str(bundle(tmp_path / "served.pem", make(issuer=middle), middle, crossed))
     link = f"CN=Root {days:g}"
     assert links({"path": path, "trust_store": str(store)}) == {link: "ok", "CN=Middle 1000": "ok"}
     # Nothing says so without a store, with one that knows the old root alone, or of another leaf that nobody asked.
     assert links({"path": path})[link] == "critical"
-    other = str(write(tmp_path / "old.pem", old))
+    other = str(bundle(tmp_path / "old.pem", old))
     assert links({"path": path, "trust_store": other})[link] == "critical"
-    more = str(write(tmp_path / "more.pem", make("other.example", issuer=middle), middle, crossed))
+    more = str(bundle(tmp_path / "more.pem", make("other.example", issuer=middle), middle, crossed))
     assert links({"path": path, "trust_store": str(store)}, {"path": more})[link] == "critical"
     both = [{"path": path, "trust_store": str(store)}, {"path": more, "trust_store": other}]
     assert links(*both)[link] == "critical"
@@ -59,7 +44,7 @@ def test_a_link_that_the_store_goes_around_is_no_alarm(tmp_path: Path, root: Mad
 
 def test_a_leaf_that_ends_before_does_not_make_its_link_an_alarm(tmp_path: Path, root: Made, store: Path) -> None:
     crossed = authority("Root", issuer=authority("Old"), key=root.key, days=NEAR)
-    path = write(tmp_path / "served.pem", make(issuer=root, days=NEAR - 1), crossed)
+    path = bundle(tmp_path / "served.pem", make(issuer=root, days=NEAR - 1), crossed)
     source = {"path": str(path), "trust_store": str(store)}
     result = run_module("cert_expiry", {"sources": [source], "now": NOW_TEXT})
     (leaf,) = findings_of(result, "certificate.expiry")
@@ -69,23 +54,23 @@ def test_a_leaf_that_ends_before_does_not_make_its_link_an_alarm(tmp_path: Path,
 def test_what_is_needed_alarms_beforehand(tmp_path: Path, root: Made, store: Path) -> None:
     """An intermediate; the root, which is in the store as well; the last way that is left when another has ended."""
     middle = authority("Middle", issuer=root, days=NEAR)
-    path = write(tmp_path / "middle.pem", make(issuer=middle), middle)
+    path = bundle(tmp_path / "middle.pem", make(issuer=middle), middle)
     assert links({"path": str(path), "trust_store": str(store)}) == {"CN=Middle 3": "critical"}
     ending = authority("Ending", days=NEAR)
-    path = write(tmp_path / "root.pem", make(issuer=ending), ending)
-    assert links({"path": str(path), "trust_store": str(write(tmp_path / "own.pem", ending))}) == {
+    path = bundle(tmp_path / "root.pem", make(issuer=ending), ending)
+    assert links({"path": str(path), "trust_store": str(bundle(tmp_path / "own.pem", ending))}) == {
         "CN=Ending 3": "critical"
     }
     first = authority("Twice", issuer=root, days=NEAR - 1)
     second = authority("Twice", issuer=root, key=first.key, days=NEAR)
-    path = write(tmp_path / "twice.pem", make(issuer=second), first, second)
+    path = bundle(tmp_path / "twice.pem", make(issuer=second), first, second)
     assert links({"path": str(path), "trust_store": str(store)}) == {"CN=Twice 2": "ok", "CN=Twice 3": "critical"}
 
 
 def test_it_is_told_before_an_alert_on_the_metrics_begins(tmp_path: Path, root: Made, store: Path) -> None:
     """Which goes by the clock between two looks."""
     crossed = authority("Root", issuer=authority("Old"), key=root.key, days=31.0)
-    path = write(tmp_path / "served.pem", make(issuer=root), crossed)
+    path = bundle(tmp_path / "served.pem", make(issuer=root), crossed)
     textfile = tmp_path / "certificates.prom"
     source = {"path": str(path), "trust_store": str(store)}
     assert links(source, textfile=str(textfile)) == {"CN=Root 31": "ok"}

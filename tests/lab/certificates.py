@@ -113,6 +113,12 @@ def _general(name: str) -> x509.GeneralName:
     return x509.DNSName(name)
 
 
+def bundle(path: Path, *parts: Made) -> Path:
+    """The file, with these certificates."""
+    path.write_bytes(b"".join(part.pem for part in parts))
+    return path
+
+
 def authority(name: str = "Lab CA", *, days: float = 1000.0, lifetime: float = 3650.0, **more: Any) -> Made:
     """A certificate authority with a key of its own."""
     more.setdefault("key", ec.generate_private_key(ec.SECP256R1()))

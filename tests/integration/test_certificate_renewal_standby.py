@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,28 @@ from typing import Any
 
 import pytest
 
+from tests.lab import health
+from tests.lab.health import Systemd, wait_for
 from tests.lab.modules import findings_of, run_module
 from tests.lab.nginx import Nginx, nginx
 from tests.lab.renewals import Box, acted, outcome, outcomes
+
+UNIT = """
+[Service]
+ExecStart={nginx} -g "daemon off;"
+ExecReload={nginx} -s reload
+[Install]
+WantedBy=default.target
+"""
+
+
+@pytest.fixture(scope="module")
+def systemd() -> Iterator[Systemd]:
+    with contextlib.ExitStack() as stack:
+        running = stack.enter_context(health.systemd())
+        if running is None:
+            pytest.skip("this machine does not let us start a systemd")
+        yield running
 
 
 @pytest.fixture
@@ -21,61 +41,67 @@ def web(tmp_path: Path) -> Iterator[Nginx]:
 
 
 class Node:
-    """A host whose nginx is a unit of a systemd that is a script: it knows its state, and reloads what is active."""
+    """A host whose nginx is a unit of a real systemd, and serves a certificate that is due."""
 
-    def __init__(self, web: Nginx, folder: Path) -> None:
+    def __init__(self, systemd: Systemd, web: Nginx, folder: Path) -> None:
+        self.systemd = systemd
+        self.web = web
         self.box = Box(web, folder, left=20)
-        self.unit = folder / "unit"
-        self.state("active", "enabled")
-        reload = " ".join(web.service()["reload"])
-        self.box.script(
-            "bin/systemctl",
-            f'echo "$@" >> {folder}/calls',
-            f". {self.unit}",
-            'case "$1" in',
-            'show) printf "LoadState=loaded\\nActiveState=%s\\nUnitFileState=%s\\n" $active $file ;;',
-            f"reload) [ $active = active ] && exec {reload}",
-            'echo "$2.service is not active, cannot reload." >&2; exit 1 ;;',
-            "esac",
-        )
+        # Where masking finds nothing in its way.
+        unit = systemd.folder / "home" / ".local" / "share" / "systemd" / "user" / "nginx.service"
+        unit.parent.mkdir(parents=True, exist_ok=True)
+        unit.write_text(UNIT.format(nginx=f"/usr/sbin/nginx -c {web.config}"))
+        self.box.script("bin/systemctl", f'echo "$@" >> {folder}/calls', 'exec /usr/bin/systemctl --user "$@"')
+        self.control("daemon-reload")
         self.service()
+
+    def control(self, *arguments: str) -> None:
+        done = self.systemd.control(*arguments)
+        assert done.returncode == 0, done.stderr
+
+    def start(self) -> None:
+        """In the place of the one that the lab has started."""
+        self.web.stop()
+        self.control("start", "nginx")
+        wait_for(self.box.served)
 
     def service(self, **more: Any) -> None:
         """Without a reload of its own."""
-        test = self.box.web.service()["config_test"]
-        self.box.entry["services"] = [{"name": "nginx", "config_test": test, **more}]
-
-    def state(self, active: str, file: str) -> None:
-        self.unit.write_text(f"active={active} file={file}\n")
-
-    def stop(self, active: str, file: str) -> None:
-        self.box.web.stop()
-        self.state(active, file)
+        self.box.entry["services"] = [{"name": "nginx", "config_test": self.web.service()["config_test"], **more}]
 
     def renew(self, **more: Any) -> dict[str, Any]:
-        path = f"{self.box.folder}/bin:{os.environ['PATH']}"
-        return run_module("certificate_renewal", self.box.options(**more), env={**os.environ, "PATH": path})
+        environment = {**os.environ, "PATH": f"{self.box.folder}/bin:{os.environ['PATH']}"}
+        python = self.systemd.python
+        return run_module("certificate_renewal", self.box.options(**more), env=environment, python=python)
 
     def installed(self) -> bytes:
         return self.box.certificate.read_bytes()
 
+    def clean(self) -> None:
+        for arguments in (("kill", "--signal=KILL"), ("stop",), ("unmask",), ("disable",), ("reset-failed",)):
+            self.systemd.control(*arguments, "nginx")
+
 
 @pytest.fixture
-def node(web: Nginx, tmp_path: Path) -> Node:
-    return Node(web, tmp_path / "node")
+def node(systemd: Systemd, web: Nginx, tmp_path: Path) -> Iterator[Node]:
+    made = Node(systemd, web, tmp_path / "node")
+    yield made
+    made.clean()
 
 
-def test_what_runs_is_reloaded_whatever_its_unit(node: Node) -> None:
-    node.state("active", "disabled")
+@pytest.mark.parametrize("how", ["enable", "disable"])
+def test_what_runs_is_reloaded_whatever_its_unit(node: Node, how: str) -> None:
+    node.start()
+    node.control(how, "nginx")
     assert outcomes(node.renew()) == ["ok"] and node.box.served() == node.box.new.fingerprint
 
 
-@pytest.mark.parametrize(
-    ("file", "policy"), [("disabled", None), ("masked", None), ("enabled", True), ("static", True)]
-)
-def test_what_is_stopped_on_purpose_gets_the_new_one(node: Node, file: str, policy: bool | None) -> None:
+@pytest.mark.parametrize(("how", "policy"), [("disable", None), ("mask", None), ("enable", True)])
+def test_what_is_stopped_on_purpose_gets_the_new_one(node: Node, how: str, policy: bool | None) -> None:
     node.service(may_be_stopped=policy)
-    node.stop("inactive", file)
+    node.start()
+    node.control("stop", "nginx")
+    node.control(how, "nginx")
     result = node.renew()
     assert acted(result) == [("renew", "done")] and node.installed() == node.box.new.pem
     for told in (outcome(result)["message"], result["actions"][0]["reason"]):
@@ -90,34 +116,31 @@ def test_what_is_stopped_on_purpose_gets_the_new_one(node: Node, file: str, poli
 
 
 @pytest.mark.parametrize(
-    ("active", "file", "policy"),
-    [
-        ("failed", "disabled", None),
-        ("failed", "enabled", True),
-        ("inactive", "enabled", None),
-        ("inactive", "disabled", False),
-    ],
+    ("ended", "how", "policy"),
+    [("died", "disable", None), ("died", "enable", True), ("stopped", "enable", None), ("stopped", "disable", False)],
 )
-def test_what_died_or_should_run_is_trouble(node: Node, active: str, file: str, policy: bool | None) -> None:
+def test_what_died_or_should_run_is_trouble(node: Node, ended: str, how: str, policy: bool | None) -> None:
     node.service(may_be_stopped=policy)
-    node.stop(active, file)
+    node.start()
+    node.control(how, "nginx")
+    node.control(*(("kill", "--signal=KILL") if ended == "died" else ("stop",)), "nginx")
+    wait_for(lambda: node.systemd.control("is-active", "nginx").returncode)
     result = node.renew()
     assert acted(result) == [("renew", "failed"), ("roll_back", "done")] and node.installed() == node.box.old.pem
-    assert "nginx did not reload (nginx.service is not active, cannot reload.)" in outcome(result)["message"]
+    assert "nginx did not reload (" in outcome(result)["message"]
     (served,) = findings_of(result, "renewal.served")
     assert served["status"] == "unknown" and "start the service" in served["message"]
 
 
 def test_a_standby_whose_configuration_is_broken_is_told(node: Node) -> None:
     """It could not take over."""
-    node.stop("inactive", "disabled")
-    node.box.web.break_configuration()
+    node.web.stop()
+    node.web.break_configuration()
     assert outcome(node.renew())["evidence"]["cause"] == "configuration" and node.installed() == node.box.old.pem
 
 
 def test_another_host_that_answers_is_not_held_against_the_files_here(node: Node) -> None:
-    """As behind an address that moves with the active one."""
-    node.state("inactive", "disabled")
+    """As behind an address that moves with the active one; here, it is one that systemd knows nothing of."""
     result = node.renew()
     assert outcomes(result) == ["ok"] and node.installed() == node.box.new.pem
     assert node.box.served() == node.box.old.fingerprint
@@ -127,6 +150,6 @@ def test_another_host_that_answers_is_not_held_against_the_files_here(node: Node
 
 def test_one_that_stops_on_purpose_meanwhile_is_not_waited_for(node: Node) -> None:
     """The other node takes over between the order and the reload."""
-    pid = (node.box.web.folder / "nginx.pid").read_text().strip()
-    node.box.brings(node.box.new, f"kill {pid}", f"echo active=inactive file=disabled > {node.unit}")
+    node.start()
+    node.box.brings(node.box.new, "systemctl stop nginx")
     assert outcomes(node.renew()) == ["ok"] and node.installed() == node.box.new.pem

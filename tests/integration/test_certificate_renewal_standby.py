@@ -16,6 +16,8 @@ from tests.lab.modules import findings_of, run_module
 from tests.lab.nginx import Nginx, nginx
 from tests.lab.renewals import Box, acted, outcome, outcomes
 
+# Of this process alone: another systemd on this machine would have its processes in the same control group.
+NAME = f"nginx-{os.getpid()}"
 UNIT = """
 [Service]
 ExecStart={nginx} -g "daemon off;"
@@ -48,7 +50,7 @@ class Node:
         self.web = web
         self.box = Box(web, folder, left=20)
         # Where masking finds nothing in its way.
-        unit = systemd.folder / "home" / ".local" / "share" / "systemd" / "user" / "nginx.service"
+        unit = systemd.folder / "home" / ".local" / "share" / "systemd" / "user" / f"{NAME}.service"
         unit.parent.mkdir(parents=True, exist_ok=True)
         unit.write_text(UNIT.format(nginx=f"/usr/sbin/nginx -c {web.config}"))
         self.box.script("bin/systemctl", f'echo "$@" >> {folder}/calls', 'exec /usr/bin/systemctl --user "$@"')
@@ -62,12 +64,12 @@ class Node:
     def start(self) -> None:
         """In the place of the one that the lab has started."""
         self.web.stop()
-        self.control("start", "nginx")
+        self.control("start", NAME)
         wait_for(self.box.served)
 
     def service(self, **more: Any) -> None:
         """Without a reload of its own."""
-        self.box.entry["services"] = [{"name": "nginx", "config_test": self.web.service()["config_test"], **more}]
+        self.box.entry["services"] = [{"name": NAME, "config_test": self.web.service()["config_test"], **more}]
 
     def renew(self, **more: Any) -> dict[str, Any]:
         environment = {**os.environ, "PATH": f"{self.box.folder}/bin:{os.environ['PATH']}"}
@@ -79,7 +81,7 @@ class Node:
 
     def clean(self) -> None:
         for arguments in (("kill", "--signal=KILL"), ("stop",), ("unmask",), ("disable",), ("reset-failed",)):
-            self.systemd.control(*arguments, "nginx")
+            self.systemd.control(*arguments, NAME)
 
 
 @pytest.fixture
@@ -92,23 +94,25 @@ def node(systemd: Systemd, web: Nginx, tmp_path: Path) -> Iterator[Node]:
 @pytest.mark.parametrize("how", ["enable", "disable"])
 def test_what_runs_is_reloaded_whatever_its_unit(node: Node, how: str) -> None:
     node.start()
-    node.control(how, "nginx")
-    assert outcomes(node.renew()) == ["ok"] and node.box.served() == node.box.new.fingerprint
+    node.control(how, NAME)
+    result = node.renew()
+    assert outcomes(result) == ["ok"], outcome(result)["message"]
+    assert node.box.served() == node.box.new.fingerprint
 
 
 @pytest.mark.parametrize(("how", "policy"), [("disable", None), ("mask", None), ("enable", True)])
 def test_what_is_stopped_on_purpose_gets_the_new_one(node: Node, how: str, policy: bool | None) -> None:
     node.service(may_be_stopped=policy)
     node.start()
-    node.control("stop", "nginx")
-    node.control(how, "nginx")
+    node.control("stop", NAME)
+    node.control(how, NAME)
     result = node.renew()
     assert acted(result) == [("renew", "done")] and node.installed() == node.box.new.pem
     for told in (outcome(result)["message"], result["actions"][0]["reason"]):
-        assert "nginx is stopped on purpose, and reads it when it starts" in told
-    assert outcome(result)["evidence"]["stopped"] == ["nginx"]
+        assert f"{NAME} is stopped on purpose, and reads it when it starts" in told
+    assert outcome(result)["evidence"]["stopped"] == [NAME]
     (served,) = findings_of(result, "renewal.served")
-    assert served["status"] == "ok" and "nginx is stopped on purpose" in served["message"]
+    assert served["status"] == "ok" and f"{NAME} is stopped on purpose" in served["message"]
     assert "reload" not in (node.box.folder / "calls").read_text()
     again = node.renew()
     assert again["actions"] == [] and {finding["status"] for finding in again["findings"]} == {"ok"}
@@ -122,12 +126,12 @@ def test_what_is_stopped_on_purpose_gets_the_new_one(node: Node, how: str, polic
 def test_what_died_or_should_run_is_trouble(node: Node, ended: str, how: str, policy: bool | None) -> None:
     node.service(may_be_stopped=policy)
     node.start()
-    node.control(how, "nginx")
-    node.control(*(("kill", "--signal=KILL") if ended == "died" else ("stop",)), "nginx")
-    wait_for(lambda: node.systemd.control("is-active", "nginx").returncode)
+    node.control(how, NAME)
+    node.control(*(("kill", "--signal=KILL") if ended == "died" else ("stop",)), NAME)
+    wait_for(lambda: node.systemd.control("is-active", NAME).returncode)
     result = node.renew()
     assert acted(result) == [("renew", "failed"), ("roll_back", "done")] and node.installed() == node.box.old.pem
-    assert "nginx did not reload (" in outcome(result)["message"]
+    assert f"{NAME} did not reload (" in outcome(result)["message"]
     (served,) = findings_of(result, "renewal.served")
     assert served["status"] == "unknown" and "start the service" in served["message"]
 
@@ -151,5 +155,5 @@ def test_another_host_that_answers_is_not_held_against_the_files_here(node: Node
 def test_one_that_stops_on_purpose_meanwhile_is_not_waited_for(node: Node) -> None:
     """The other node takes over between the order and the reload."""
     node.start()
-    node.box.brings(node.box.new, "systemctl stop nginx")
+    node.box.brings(node.box.new, f"systemctl stop {NAME}")
     assert outcomes(node.renew()) == ["ok"] and node.installed() == node.box.new.pem

@@ -157,6 +157,15 @@ def test_a_sign_off_that_cannot_be(platform: Platform, wish: dict[str, str], wor
     assert ledger(platform) == []
 
 
+def test_half_a_name_signs_nothing(platform: Platform) -> None:
+    wish = ("-e", "calendar_sign_off=agreements", "-e", "calendar_by=Maria Berger", "-e", "calendar_evidence=x")
+    platform._write_inventory(())
+    run = ended(platform.playbook(PLAYBOOKS / "calendar.yml", arguments=("-e", f"calendar_now={NOW}", *wish)))
+    assert run.status == 2
+    assert "The words 'Berger' on the command line belong to no variable" in run.output
+    assert ledger(platform) == []
+
+
 def test_a_sign_off_is_in_the_audit_log(platform: Platform, tmp_path: Path) -> None:
     platform.more_groups |= {"audit": ["rec"], "anchors": ["rec"]}
     platform.variables |= {

@@ -176,3 +176,6 @@ def test_the_playbook_refuses_what_it_cannot_understand(platform: Platform) -> N
     )
     assert torn.status == 2
     assert "Only 'outcome=ok' arrived as the search, and host, text as variables" in torn.output
+    wish = ("-e", "records_document=x records_file=y", "-e", "records_by=Ana Jansen")
+    half = ended(platform.playbook(PLAYBOOKS / "records.yml", arguments=wish))
+    assert (half.status, "The words 'Jansen' on the command line belong to no" in half.output) == (2, True)

@@ -247,6 +247,13 @@ def test_an_inventory_without_a_system_is_refused(platform: Platform) -> None:
     assert "on fire" not in run.output
 
 
+def test_a_summary_of_which_only_a_word_arrived_is_refused(platform: Platform) -> None:
+    run = platform.run("breaks", arguments=("-e", "run_open_summary=Move of the portal"))
+    assert run.status != 0
+    assert "The words 'of the portal' on the command line belong to no variable" in run.output
+    assert "on fire" not in run.output
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     if os.geteuid() != 0:

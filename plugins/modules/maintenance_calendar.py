@@ -16,8 +16,8 @@ description:
   - Holds every task of the maintenance calendar against the records of runs and the sign-offs of people.
   - A run or sign-off counts for the occurrence that it falls into, from O(tasks[].early) before its start to as
     long before the next one's. Whoever does the latest occurrence is through with those before it.
-  - An automated task is done when its procedure came to its end on a host, in a run that was neither a rehearsal nor
-    interrupted. A procedure that failed does not count.
+  - An automated task is done when its procedure came to its end on a host, in a run that was no rehearsal. A
+    procedure that failed, or that an interruption kept from its end, does not count.
   - States are V(done), V(due), V(overdue), V(upcoming), V(uncovered) (its procedure does not exist yet), V(untracked)
     (the work of another tool, without a sign-off) and V(unknown) (records or sign-offs could not be read).
   - The finding V(calendar.overdue) is a warning for an overdue task, and critical once it is overdue by more than

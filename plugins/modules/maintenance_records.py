@@ -101,7 +101,9 @@ options:
       - With O(state=evidence), what ran before is told of where nothing newer is alike.
     type: str
   until:
-    description: The last moment, as O(since); a date counts to its end.
+    description:
+      - The last moment, as O(since); a date counts to its end.
+      - With O(state=evidence), O(now) where it is not set, so that a run which was given a time ahead hides none.
     type: str
   system:
     description: Shell pattern of the system, whatever its letters' size, as in the options that follow.

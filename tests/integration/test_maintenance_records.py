@@ -265,6 +265,9 @@ def test_the_evidence_for_a_calendar(year: Host) -> None:
     assert rows(procedure="backups") == [good]
     assert rows(cadence="weekly", since="2026-02-01") == [failed, older, old]
     assert rows(system="another") == []
+    year.filed(timedelta(hours=-8), name="ahead", procedure="backups", entry="check")
+    assert rows() == [good, failed, old]
+    assert rows(until="2026-03-03")[0][0] == "ahead"
 
 
 # An index that is not whole

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Optional
 
-from ..clock import now_or
+from ..clock import now_or, to_text
 from ..errors import MaintenanceError
 from ..glue import Outcome
 from .attach import document
@@ -169,7 +169,9 @@ def _show(options: Options, store: Store, _check_mode: bool) -> Outcome:
 def _evidence(options: Options, store: Store, _check_mode: bool) -> Outcome:
     given: Optional[str] = options["since"]
     since = bound_of("since", given) if given else None
-    return evidence(store, _query(options, without=("since",)), since=since)
+    # A run that was given a time ahead must not hide the one that really was.
+    until = options["until"] or to_text(now_or(options["now"]))
+    return evidence(store, _query({**options, "until": until}, without=("since",)), since=since)
 
 
 def _document(options: Options, store: Store, check_mode: bool) -> Outcome:

@@ -93,7 +93,6 @@ AUTOMATED_TABLE = [
     ("failed", "2026-11-20T12:00Z", [ran("2026-11-20T08:00Z", state="failed")], "due"),
     ("unreachable", "2026-11-20T12:00Z", [ran("2026-11-20T08:00Z", state="unreachable")], "due"),
     ("another procedure", "2026-11-20T12:00Z", [ran("2026-11-20T08:00Z", procedure="patching")], "due"),
-    ("interrupted", "2026-11-20T12:00Z", [ran("2026-11-20T08:00Z", interrupted=True)], "due"),
     ("of the future", "2026-11-20T12:00Z", [ran("2026-11-20T13:00Z")], "due"),
     ("the other entry", "2026-11-20T12:00Z", [ran("2026-11-20T08:00Z", entry="main")], "done"),
     ("an old record without entry", "2026-11-20T12:00Z", [ran("2026-11-20T08:00Z", entry="")], "done"),

@@ -248,5 +248,6 @@ def test_timers_are_planned_and_in_a_rehearsal_nothing_is_written(platform: Plat
     arguments = ("--check", "--diff", "-e", json.dumps({"calendar_now": NOW, "calendar_install_timers": True}))
     run = ended(platform.playbook(PLAYBOOKS / "calendar.yml", arguments=arguments))
     assert run.status == 0, run.output
+    assert "/careops-toy-weekly.timer" in run.output
     assert "OnCalendar=Sun *-*-* 02:00:00 Europe/Amsterdam" in run.output
     assert list(units.iterdir()) == []

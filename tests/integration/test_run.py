@@ -240,7 +240,7 @@ def test_a_records_folder_that_cannot_be_written_fails_the_run(platform: Platfor
 
 
 def test_an_inventory_without_a_system_is_refused(platform: Platform) -> None:
-    platform.variables = {"run_open_system": ""}
+    platform.variables = {"policy_system": ""}
     run = platform.run("breaks")
     assert run.status != 0
     assert "The inventory must name the system (policy_system)" in run.output

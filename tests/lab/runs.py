@@ -119,7 +119,7 @@ class Platform:
         variables = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
-            "run_open_system": "toy",
+            "policy_system": "toy",
             "policy_windows": [ALWAYS],
             "policy_records_root": str(self.kept),
             "policy_records_become": False,

@@ -20,6 +20,9 @@ HEAD = ("STATE", "DUE", "TASK", "OWNER", "CADENCE", "TAKES", "WORK")
 # No column is wider; what does not fit goes on below.
 WIDEST = (9, 20, 34, 16, 13, 9, 9)
 GAP = "  "
+# Names and owners give way down to here. Where that does not do, what stands behind the name goes on below.
+LEAST = {"TASK": 24, "OWNER": 12, "CADENCE": 9}
+FIRST = HEAD.index("TASK") + 1
 INDENT = " " * (WIDEST[0] + len(GAP))
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 NEVER = "not any more"
@@ -79,23 +82,31 @@ def render(lines: Sequence[Line], *, zone: ZoneInfo, width: int) -> list[str]:
         return ["The calendar has no task here."]
     cells = [_cells(line, zone=zone) for line in lines]
     widths = _widths([HEAD, *cells], width=width)
-    table = list(_row(HEAD, widths))
+    columns = len(HEAD) if _needed(widths) <= width else FIRST
+    widths = _widths([HEAD[:columns], *(row[:columns] for row in cells)], width=width)
+    table = list(_row(HEAD[:columns], widths))
     for line, row in zip(lines, cells):
-        table.extend(_row(row, widths))
+        table.extend(_row(row[:columns], widths))
+        below = ", ".join(filter(None, row[columns:]))
+        note = " ".join(filter(None, (below and f"{below}.", line.note)))
         table.extend(
-            textwrap.wrap(
-                line.note, width=width, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False
-            )
+            textwrap.wrap(note, width=width, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False)
         )
     return [*table, "", f"Times are those of {zone}."]
 
 
+def _needed(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
 def _widths(rows: Sequence[Sequence[str]], *, width: int) -> list[int]:
     """As wide as what is in them, less where the line has no room for all; names and owners give way."""
-    widths = [min(most, max(len(row[column]) for row in rows)) for column, most in enumerate(WIDEST)]
-    for column, least in ((HEAD.index("TASK"), 16), (HEAD.index("OWNER"), 8), (HEAD.index("CADENCE"), 8)):
-        too_much = sum(widths) + len(GAP) * (len(widths) - 1) - width
-        widths[column] = min(widths[column], max(least, widths[column] - max(0, too_much)))
+    widths = [min(most, max(map(len, column))) for most, column in zip(WIDEST, zip(*rows))]
+    for name, least in LEAST.items():
+        column = HEAD.index(name)
+        if column < len(widths):
+            too_much = max(0, _needed(widths) - width)
+            widths[column] = max(min(widths[column], least), widths[column] - too_much)
     return widths
 
 

@@ -65,12 +65,17 @@ def shown(*tasks: dict[str, Any], now: str, **more: Any) -> Any:
 def test_the_table_on_the_page_is_a_real_one() -> None:
     evidence = {**VERIFICATION, "evidence": "Record of the run"}
     outcome = shown(
-        *(AGREEMENTS, evidence), now="2026-11-27T07:59:00Z", evidence=[RUN], sign_offs=[SIGNED], owner="DevOps"
+        *(AGREEMENTS, evidence),
+        now="2026-11-27T07:59:00Z",
+        evidence=[RUN],
+        sign_offs=[SIGNED],
+        owner="DevOps",
+        width=72,
     )
-    done = outcome.details["table"][:3]
-    open_ = shown(AGREEMENTS, now="2026-11-27T08:00:00Z", sign_offs=[SIGNED]).details["table"][1:3]
+    done = outcome.details["table"][:5]
+    open_ = shown(AGREEMENTS, now="2026-11-27T08:00:00Z", sign_offs=[SIGNED], width=72).details["table"][1:4]
     block = [line[4:] for line in PAGE.splitlines() if line.startswith("    ")]
-    on_page = block[block.index(next(line for line in block if line.startswith("STATE"))) :][:5]
+    on_page = block[block.index(next(line for line in block if line.startswith("STATE"))) :][:8]
     squeezed = [" ".join(line.split()) for line in (done[0], *open_, *done[1:])]
     assert [" ".join(line.split()) for line in on_page] == squeezed
 
@@ -111,13 +116,23 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("width", [100, 112, 160])
+@pytest.mark.parametrize("width", [72, 100, 112, 160])
 def test_no_line_is_longer_than_told(width: int) -> None:
     table = shown(LONG, AGREEMENTS, now="2026-11-20T12:00Z", width=width).details["table"]
     assert max(len(line) for line in table) <= width
     # Nothing is cut off.
-    begin, end = table[0].index("TASK"), table[0].index("OWNER")
-    assert LONG["task"] in "".join(line[begin:end].strip() for line in table)
+    end = table[0].index("OWNER") if "OWNER" in table[0] else width
+    assert LONG["task"] in "".join(line[table[0].index("TASK") : end].strip() for line in table)
+    assert ("OWNER" in table[0]) == (width > 72)
+
+
+def test_a_terminal_of_80_columns_breaks_no_word() -> None:
+    table = shown(VERIFICATION, AGREEMENTS, now="2026-11-20T12:00Z", width=72).details["table"]
+    assert table[:3] == [
+        "STATE    DUE                   TASK",
+        "overdue  Fri 2026-01-02 09:00  agreements",
+        "           Compliance, weekly, 1 h, manual. Evidence: Minutes.",
+    ]
 
 
 def test_the_order_is_that_of_time() -> None:

@@ -215,6 +215,21 @@ def test_without_the_records_host_nothing_is_changed(platform: Platform) -> None
     assert closed(platform)
 
 
+def test_a_records_host_without_python_keeps_no_run_open(platform: Platform) -> None:
+    platform.records = {"ansible_python_interpreter": "/usr/bin/python9"}
+    run = platform.run("breaks")
+    assert run.status != 0
+    assert "The records host rec runs no module" in run.output
+    assert "on fire" not in run.output
+    assert closed(platform)
+    platform.variables = {"run_open_needs_records_host": False}
+    late = platform.run("quiet")
+    assert late.status != 0
+    record = read_record(platform.newest())
+    assert procedures(record)[("quiet", "a")] == "ok"
+    assert "python9" in " ".join(record["verdict"]["reasons"])
+
+
 def test_what_could_not_be_delivered_is_delivered_by_the_next_run(platform: Platform) -> None:
     platform.variables = {"run_open_needs_records_host": False}
     platform.records = AWAY

@@ -71,6 +71,16 @@ def _message(parts: list[Mapping[str, Any]]) -> str:
     said = []
     for part in troubled:
         text = part.get("msg") or part.get("censored") or part.get("reason") or part.get("stderr")
-        if text and one_line(text) not in said:
-            said.append(one_line(text))
+        # Of a module that could not even begin, Ansible says only that its answer was none.
+        for line in (text, _trouble(part.get("module_stderr"))):
+            if line and one_line(line) not in said:
+                said.append(one_line(line))
     return " ".join(said) or "no message"
+
+
+def _trouble(text: Any) -> str:
+    """The line of what a program said that names its trouble: the first, or the last where Python tells how it came."""
+    lines = [line for line in str(text or "").splitlines() if line.strip()]
+    if not lines:
+        return ""
+    return lines[-1] if any(line.startswith("Traceback ") for line in lines) else lines[0]

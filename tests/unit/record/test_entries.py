@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.careops.maintenance.plugins.module_utils.record.entries import result_entry
 
 TASK = {
@@ -52,6 +54,18 @@ def test_findings_of_a_failed_module_are_kept() -> None:
 def test_the_failed_items_of_a_loop_say_why() -> None:
     items = [{"failed": True, "msg": "one"}, {"msg": "fine"}, {"failed": True, "msg": "two"}]
     assert entry({"results": items, "msg": "All"}, "failed")["message"] == "one two"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        ("Traceback (most recent call last):\n  File x\nImportError: No module json\n\n", "ImportError: No module json"),
+        ("/bin/sh: 1: /usr/bin/python9: not found\nSee your shell.\n", "/bin/sh: 1: /usr/bin/python9: not found"),
+    ],
+)
+def test_a_module_that_could_not_begin_says_why(stderr: str, said: str) -> None:
+    broken = {"failed": True, "msg": "No start of json char found", "module_stderr": stderr}
+    assert entry(broken, "failed")["message"] == f"No start of json char found {said}"
 
 
 def test_other_modules_with_the_same_words_are_left_alone() -> None:

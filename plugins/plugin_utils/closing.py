@@ -44,7 +44,12 @@ ACCESS = {"remote_user": "user", "private_key_file": "private-key", **{name: nam
 KNOWN_SECRETS = getattr(vault, "VaultSecretsContext", None)
 PROMPTS = ("@prompt", "@prompt_ask_vault_pass")
 # How Ansible 2.16 to 2.19 begin the line that says what went wrong.
-ERROR = re.compile(r"""^(?:ERROR! |\[ERROR\]: | +msg: (?![|>])|fatal: .*"msg": )["']?(.+?)["'}]*$""", re.MULTILINE)
+# A long message goes on, as YAML does, in lines that are indented further.
+ERROR = re.compile(
+    r"""^(?:(?:ERROR! |\[ERROR\]: |fatal: .*"msg": )(?P<line>.+)|"""
+    r"""(?P<indent> +)msg: (?![|>])(?P<text>.+(?:\n(?P=indent) +.+)*))$""",
+    re.MULTILINE,
+)
 
 
 class Recorder(Protocol):
@@ -159,7 +164,8 @@ def tell(say: Callable[..., Any], *words: str, **options: Any) -> None:
 
 def last_error(log: str) -> str:
     """What went wrong at last, from what ansible-playbook printed."""
-    return (ERROR.findall(log) or log.strip().splitlines() or ["it ended without a word"])[-1].rstrip(". ")
+    errors = [" ".join((match["line"] or match["text"]).split()).strip("\"'}") for match in ERROR.finditer(log)]
+    return (errors or log.strip().splitlines() or ["it ended without a word"])[-1].rstrip(". ")
 
 
 def access(arguments: Mapping[str, Any], private: str) -> list[str]:

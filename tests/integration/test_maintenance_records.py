@@ -400,6 +400,15 @@ def test_documentation_that_is_none_is_refused(host: Host, options: Row, said: s
     assert host.files() == before
 
 
+def test_the_time_of_a_run_that_was_given_another_is_told_apart(host: Host) -> None:
+    begun = to_text(NOW - timedelta(hours=1))
+    plain = host.call("show", run=host.filed(name="plain"))["details"]["text"]
+    assert (f"Time:     {begun} to " in plain, "Taken as" in plain) == (True, False)
+    given = host.call("show", run=host.filed(name="given", moment="2026-03-29T00:30:00Z"))["details"]["text"]
+    assert f"Time:     {begun} to " in given
+    assert "Taken as: 2026-03-29T00:30:00Z, a time that was given by hand" in given
+
+
 def test_a_run_without_an_end_is_told_until_somebody_explains(host: Host) -> None:
     host.call("begin", before={**BEFORE, "moment": to_text(NOW - timedelta(hours=80))})
     (found,) = findings_of(host.call("check"), "records.unfinished")

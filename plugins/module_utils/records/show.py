@@ -50,9 +50,11 @@ def _body(record: Row, *, run_id: str, report_path: str) -> str:
 
 def _said(facts: Row, change: Mapping[str, Any], folder: str) -> Iterator[str]:
     window, approval = part(facts, "window"), part(facts, "approval")
+    began = facts["started"] or facts["moment"]
     lines = [
         ("Run", facts["run_id"]),
-        ("Time", f"{facts['moment']} to {facts['ended'] or 'an end that nobody wrote down'}"),
+        ("Time", f"{began} to {facts['ended'] or 'an end that nobody wrote down'}"),
+        ("Taken as", "" if began == facts["moment"] else f"{facts['moment']}, a time that was given by hand"),
         ("Class", facts["work_class"]),
         ("Operator", facts["operator"]),
         ("Ticket", facts["ticket"]),

@@ -220,7 +220,7 @@ requirements:
 seealso:
   - module: careops.maintenance.run_record
 notes:
-  - V(verify) reports V(audit.chain), V(audit.anchor), V(audit.key) and V(audit.torn).
+  - V(verify) reports V(audit.chain), V(audit.anchor), V(audit.key) and V(audit.torn), V(append) also V(audit.clock).
 """
 
 EXAMPLES = r"""

@@ -184,6 +184,16 @@ def test_without_an_anchor_host_it_says_what_it_cannot_prove(estate: Estate) -> 
     assert "keep its checkpoints on another host" in json.dumps(results)
 
 
+def test_a_records_host_is_no_anchor_of_its_own(estate: Estate) -> None:
+    estate.groups["anchors"] = ["rec"]
+    status, results = estate.append(entry(1))
+    assert (status, findings(results)) == (0, [("audit.anchor", "warning")])
+    assert "rec is the records host itself" in results[0]["findings"][0]["message"]
+    status, results = estate.audit()
+    assert (status, findings(results).count(("audit.anchor", "warning"))) == (0, 2)
+    assert not (estate.folder / "anchors").exists()
+
+
 def test_a_log_that_was_rewritten_is_critical_by_its_anchor(estate: Estate) -> None:
     estate.append(entry(1), entry(2), entry(3))
     shutil.rmtree(estate.folder / "audit")

@@ -26,6 +26,8 @@ from .store import Stream, Tip, set_aside
 SEGMENT_BYTES = 16 * 1024 * 1024
 # Clocks of controller and records host may differ by so much, and entries are still known again.
 _SKEW = timedelta(days=1)
+# A clock that is set right by more than this changes what an auditor may read from the times.
+_STEP = timedelta(minutes=5)
 OWN_ACTOR = "audit_log"
 
 
@@ -76,12 +78,32 @@ def append(
     by_ref = entry.unique_refs(fresh)
     fresh = [deed for deed in fresh if not deed.ref or by_ref[deed.ref] is deed]
     sealed = end.tip.key
+    _look_at_clock(stream, end, now=now)
     rows = [*_own_rows(end, ring, host=host, now=now), *(deed.fields() for deed in fresh)]
     first = end.tip.size + 1 + len(rows) - len(fresh)
     numbers = list(range(first, first + len(fresh)))
     if rows and not dry:
         write_rows(stream, ring, end, rows, now=now, segment_bytes=segment_bytes)
     return Written(tip=end.tip, sealed=sealed, numbers=numbers, known=len(deeds) - len(fresh), findings=end.findings)
+
+
+def _look_at_clock(stream: Stream, end: End, *, now: datetime) -> None:
+    """Says, and lets the log remember, that this host's clock went back since the newest entry."""
+    newest = end.tip.logged
+    if not newest or to_text(now + _STEP) >= newest:
+        return
+    fault = f"The clock of this host says {to_text(now)}, and entry {end.tip.size} was written at {newest}"
+    end.faults.append(f"{fault}.")
+    end.findings.append(
+        Finding(
+            check="audit.clock",
+            subject=stream.folder,
+            status="warning",
+            message=f"{fault}: it was ahead then, or was set back. Set it right, and read the times of the entries "
+            "around there with care; their order is proved without a clock.",
+            evidence={"stream": stream.name, "entry": end.tip.size},
+        )
+    )
 
 
 def own_row(action: str, target: str, *, host: str, now: datetime, **details: Any) -> dict[str, Any]:

@@ -164,15 +164,16 @@ def left_behind(path: str, ring: Ring, key: str, *, stream: str) -> list[Finding
     ]
 
 
-def judge(path: str, ring: Optional[Ring]) -> Finding:
-    """What is to be said of the key file."""
+def judge(path: str, ring: Optional[Ring], *, begun: bool) -> Finding:
+    """What is to be said of the key file. begun: whether there is a log that it belongs to."""
     if ring is None:
-        return Finding(
-            check="audit.key",
-            subject=path,
-            status="unknown",
-            message="There is no key file here, so the seals of the entries were not checked; the chain of hashes was.",
-        )
+        message = "There is no key file here yet: the first append makes one."
+        if begun:
+            message = (
+                "There is no key file here, so the seals of the entries were not checked; the chain of hashes was: put "
+                "the key file back from its copy."
+            )
+        return Finding(check="audit.key", subject=path, status="unknown", message=message)
     mode = os.stat(path)
     loose = stat.S_IMODE(mode.st_mode) & 0o077
     foreign = mode.st_uid not in (0, os.geteuid())

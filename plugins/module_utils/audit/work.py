@@ -54,8 +54,9 @@ def _verify(options: Options, *, now: datetime, dry: bool) -> Outcome:
     checkpoints = _parse_all([*options["checkpoints"], *_anchored_notes(options)])
     done = begun()
     ring = keys.read(options["key_file"])
-    done.findings = [keys.judge(options["key_file"], ring)]
-    for stream in streams_of(options):
+    streams = streams_of(options)
+    done.findings = [keys.judge(options["key_file"], ring, begun=any(stream.exists() for stream in streams))]
+    for stream in streams:
         verified = judge.verify(
             stream,
             lambda: keys.read(options["key_file"]),

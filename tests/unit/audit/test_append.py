@@ -166,6 +166,25 @@ def test_a_clock_that_is_set_back_breaks_nothing(log: Log) -> None:
     assert found(log.verify(), "audit.chain").status == "ok"
 
 
+def test_a_clock_that_went_back_is_told_once_and_remembered(log: Log) -> None:
+    log.append(1, now="2026-11-21T02:05:00Z")
+    assert not log.run("append", entries=[entry(2)], now=NOW).findings
+    back = log.run("append", entries=[entry(3)], now="2026-11-21T01:00:00Z")
+    said = found(back, "audit.clock")
+    assert (said.status, said.evidence["entry"]) == ("warning", 3)
+    assert "says 2026-11-21T01:00:00Z, and entry 3 was written at 2026-11-21T02:00:00Z" in said.message
+    assert not log.run("append", entries=[entry(4)], now="2026-11-21T01:01:00Z").findings
+    assert [row["action"] for row in rows(log)].count("audit.fault") == 1
+    assert found(log.verify(), "audit.chain").status == "ok"
+
+
+def test_a_key_that_is_not_there_yet_is_told_apart_from_one_that_is_gone(log: Log) -> None:
+    assert "the first append makes one" in found(log.verify(), "audit.key").message
+    log.append(1)
+    log.key_file.unlink()
+    assert "seals of the entries were not checked" in found(log.verify(), "audit.key").message
+
+
 def test_a_missing_key_is_not_made_anew(log: Log) -> None:
     log.append(1)
     log.key_file.unlink()

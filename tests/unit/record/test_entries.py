@@ -59,7 +59,10 @@ def test_the_failed_items_of_a_loop_say_why() -> None:
 @pytest.mark.parametrize(
     ("stderr", "said"),
     [
-        ("Traceback (most recent call last):\n  File x\nImportError: No module json\n\n", "ImportError: No module json"),
+        (
+            "Traceback (most recent call last):\n  File x\nImportError: No module json\n\n",
+            "ImportError: No module json",
+        ),
         ("/bin/sh: 1: /usr/bin/python9: not found\nSee your shell.\n", "/bin/sh: 1: /usr/bin/python9: not found"),
     ],
 )

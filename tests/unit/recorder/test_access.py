@@ -102,8 +102,8 @@ def test_files_of_extra_variables_stay_where_they_are(given: str, tmp_path: Path
             "The journal is gone",
         ),
         (
-            "fatal: [localhost]: FAILED! =>\n    msg: 'The run has\n        no record: its closing failed.'\n    rc: 1\n",
-            "The run has no record: its closing failed",
+            "fatal: [localhost]: FAILED! =>\n    msg: 'The run has\n        no record: closing failed.'\n    rc: 1\n",
+            "The run has no record: closing failed",
         ),
         ('fatal: [localhost]: FAILED! => {"changed": false, "msg": "No space left"}\n\nPLAY RECAP\n', "No space left"),
         ("Segmentation fault\n\n", "Segmentation fault"),

@@ -173,6 +173,11 @@ options:
     description: Whether V(verify) moves aside what an interrupted writer left; the next V(append) does in any case.
     type: bool
     default: true
+  records:
+    description:
+      - Folder of the records of runs, which V(verify) holds against the digests that V(append) took of them. Where it is
+        not set, nobody looks at them.
+    type: path
   checkpoint_count:
     description: How many checkpoints of a log V(anchor) returns at most; the newest are always among them.
     type: int
@@ -220,7 +225,8 @@ requirements:
 seealso:
   - module: careops.maintenance.run_record
 notes:
-  - V(verify) reports V(audit.chain), V(audit.anchor), V(audit.key) and V(audit.torn), V(append) also V(audit.clock).
+  - V(verify) reports V(audit.chain), V(audit.anchor), V(audit.key), V(audit.torn), and V(audit.records) with
+    O(records). V(append) also reports V(audit.clock).
 """
 
 EXAMPLES = r"""

@@ -311,6 +311,10 @@ details:
       description: The file that was written, or was there already.
       returned: with O(state=begin) and O(state=document)
       type: str
+    document:
+      description: C(kind), C(by), C(at) and C(sha256) of the document that was attached, or was there already.
+      returned: with O(state=document), but for a rehearsal
+      type: dict
     outcome:
       description: How the run ended.
       returned: with O(state=file)

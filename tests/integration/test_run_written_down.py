@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 
 from tests.lab import webhook
 from tests.lab.modules import findings_of, run_module
-from tests.lab.runs import Platform, ended, wait_until
+from tests.lab.runs import PLAYBOOKS, Platform, ended, read_record, wait_until
 
 
 @pytest.fixture
@@ -84,6 +86,29 @@ def test_a_log_that_somebody_changed_fails_the_next_run_that_looks(platform: Pla
     assert "audit.chain" in {row["check"] for row in json.loads(platform.newest().read_text())["attention"]}
 
 
+def test_a_record_that_somebody_changed_fails_the_next_run_that_looks(platform: Platform) -> None:
+    with webhook.receiver() as receiver:
+        # What became of the notices changes the record after its first delivery.
+        platform.variables["notify_channels"] = [receiver.options()]
+        platform.variables["notify_on"] = ["ok", "attention", "failed"]
+        assert platform.run("quiet").status == 0
+    del platform.variables["notify_channels"]
+    first = platform.record()["run"]["id"]
+    platform.groups = {"audit": ["rec"]}
+    platform.more_groups = {"anchors": ["b"]}
+    platform.own_roles = ("audit",)
+    good = platform.run("audit")
+    assert good.status == 0, good.output
+    report = platform.delivered / first / "report.html"
+    report.write_text(report.read_text().replace("quiet", "loud"))
+    os.utime(report, (0, 0))
+    run = platform.run("audit")
+    assert run.status == 2
+    (found,) = [row for row in read_record(platform.newest())["attention"] if row["check"] == "audit.records"]
+    assert (found["status"], found["subject"]) == ("critical", first)
+    assert found["message"].startswith("report.html is not what it was")
+
+
 def test_of_a_run_that_was_killed_its_plan_stays(platform: Platform) -> None:
     process = platform.start("slow")
     wait_until(lambda: any('"kind":"permitted"' in journal.read_text() for journal in platform.journals()))
@@ -114,3 +139,13 @@ def test_an_emergency_that_nobody_documents_becomes_a_finding(platform: Platform
     assert finding["subject"] == run_id
     records(platform, "document", run=run_id, documentation="A disk was full.", by="Ada Muster", kind="post_mortem")
     assert findings_of(records(platform, "check"), "records.documentation", status="critical") == []
+    # By the playbook, a document is in the audit log too, once.
+    (platform.folder / "more.md").write_text("The disk is larger now.")
+    wish = {"records_document": run_id, "records_file": str(platform.folder / "more.md"), "records_by": "Ada Muster"}
+    for _time in range(2):
+        attached = ended(platform.playbook(PLAYBOOKS / "records.yml", arguments=("-e", json.dumps(wish))))
+        assert attached.status == 0, attached.output
+    (row,) = [row for row in audit_log(platform) if row["action"] == "attach_document"]
+    assert (row["run"], row["operator"], row["target"]) == (run_id, "Ada Muster", "documentation-2.md")
+    digest = hashlib.sha256((platform.delivered / run_id / "documentation-2.md").read_bytes()).hexdigest()
+    assert row["details"]["files"] == {"documentation-2.md": digest}

@@ -47,6 +47,7 @@ ARGUMENTS: dict[str, Any] = {
     "anchor_age_hours": {"type": "float", "default": 48},
     "checkpoint_count": {"type": "int", "default": 100},
     "offers": {"type": "dict", "default": {}},
+    "records": {"type": "path"},
     "repair": {"type": "bool", "default": True},
     "keep_days": {"type": "int", "default": 2192},
     "destination": {"type": "path"},

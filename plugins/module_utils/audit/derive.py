@@ -10,11 +10,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Optional
 
 from ..clock import parse_moment
 from ..errors import MaintenanceError
-from . import entry
+from . import entry, records
 from .entry import Deed
 
 # Findings of the run about itself that stand for a deed that went wrong.
@@ -64,7 +64,7 @@ def deeds_in(folder: str) -> list[Deed]:
     """What the record in the folder of a run says was done. Raises MaintenanceError."""
     record = read_record(folder)
     try:
-        deeds = deeds_of(record)
+        deeds = deeds_of(record, files=records.digests_of(folder))
         for deed in deeds:
             parse_moment(deed.time, option="time")
     except (KeyError, TypeError, AttributeError, ValueError, MaintenanceError):
@@ -72,8 +72,8 @@ def deeds_in(folder: str) -> list[Deed]:
     return deeds
 
 
-def deeds_of(record: Mapping[str, Any]) -> list[Deed]:
-    """Everything that the run did, each with a ref by which the log knows it again.
+def deeds_of(record: Mapping[str, Any], *, files: Optional[Mapping[str, str]] = None) -> list[Deed]:
+    """Everything that the run did, each with a ref by which the log knows it again. files: digests of what it left.
 
     A ref is made of what the entry says, so that a record that came twice adds nothing, and one that was corrected
     adds what is new in it. The opening has the ref ``<run>/open``: it may be in the log before there is a record.
@@ -81,7 +81,7 @@ def deeds_of(record: Mapping[str, Any]) -> list[Deed]:
     run = record["run"]
     counts: dict[str, int] = {}
     deeds = []
-    for deed in map(entry.fitted, _deeds(record)):
+    for deed in map(entry.fitted, _deeds(record, files or {})):
         known = json.dumps([deed.fields()], sort_keys=True)
         digest = hashlib.sha256(known.encode()).hexdigest()[:16]
         counts[digest] = counts.get(digest, 0) + 1
@@ -91,7 +91,7 @@ def deeds_of(record: Mapping[str, Any]) -> list[Deed]:
     return deeds
 
 
-def _deeds(record: Mapping[str, Any]) -> Iterator[Deed]:
+def _deeds(record: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Deed]:
     run = record["run"]
     who: dict[str, Any] = {"operator": str(run.get("operator") or "unknown")}
     here: dict[str, Any] = {**who, "host": str(run.get("controller") or "controller")}
@@ -133,9 +133,17 @@ def _deeds(record: Mapping[str, Any]) -> Iterator[Deed]:
         target=str(run.get("system") or run["id"]),
         outcome="failed" if verdict["outcome"] == "failed" else "done",
         reason=str(verdict.get("sentence") or ""),
-        details=_set(
-            {"verdict": verdict["outcome"], "interrupted": record.get("interrupted"), "reasons": verdict.get("reasons")}
-        ),
+        # The digests stay, however long the reasons are.
+        details={
+            **_set(
+                {
+                    "verdict": verdict["outcome"],
+                    "interrupted": record.get("interrupted"),
+                    "reasons": verdict.get("reasons"),
+                }
+            ),
+            **({"files": dict(files)} if files else {}),
+        },
     )
 
 

@@ -44,12 +44,13 @@ def verify(
     anchor_age_hours: float,
     now: datetime,
     repair: bool,
+    see: Optional[Callable[[bytes, bytes], None]] = None,
 ) -> Verified:
     """Verifies every entry, and the log against the checkpoints that another host kept.
 
     name: what the log is called; where it is empty, what it says itself is believed. read_ring: the keys, asked for
     under the lock; without, seals are not checked. anchor_error: why the other host could not be asked. repair:
-    whether to move aside what an interrupted writer left. Raises MaintenanceError.
+    whether to move aside what an interrupted writer left. see: gets every good line. Raises MaintenanceError.
     """
     if not stream.exists():
         return _nothing(stream, checkpoints, name=name)
@@ -73,6 +74,7 @@ def verify(
             base=base,
             head=head,
             sizes={checkpoint.size for checkpoint in own},
+            see=see,
         )
     if head is None and walked.fault is None and not walked.unknown_key:
         walked.fault = _headless(walked)

@@ -14,7 +14,7 @@ from ..clock import now_or
 from ..errors import MaintenanceError
 from ..findings import Action
 from ..glue import Outcome
-from . import anchor, checkpoint, export, judge, keys, note
+from . import anchor, checkpoint, export, judge, keys, note, records
 from .common import Options, add, begun, name_of, ring_of, since_of, streams_of
 from .store import KEEPING
 from .writing import append_state, prune_state, rotate_state
@@ -54,7 +54,7 @@ def _verify(options: Options, *, now: datetime, dry: bool) -> Outcome:
     checkpoints = _parse_all([*options["checkpoints"], *_anchored_notes(options)])
     done = begun()
     ring = keys.read(options["key_file"])
-    streams = streams_of(options)
+    streams, told = streams_of(options), records.Told()
     done.findings = [keys.judge(options["key_file"], ring, begun=any(stream.exists() for stream in streams))]
     for stream in streams:
         verified = judge.verify(
@@ -66,10 +66,15 @@ def _verify(options: Options, *, now: datetime, dry: bool) -> Outcome:
             anchor_age_hours=options["anchor_age_hours"],
             now=now,
             repair=options["repair"] and not dry,
+            see=told.see if options["records"] else None,
         )
         name = verified.details["origin"] or name_of(options, stream)
         end = keys.left_behind(options["key_file"], ring, verified.key, stream=stream.name) if ring else []
         add(done, {**verified.details, "origin": name}, *verified.findings, *end)
+    if options["records"] and told.digests:
+        whole = all(finding.status != "critical" for finding in done.findings if finding.check == "audit.chain")
+        held = records.judge(options["records"], told, now=now) if whole else [records.blind(options["records"])]
+        done.findings = [*done.findings, *held]
     return done
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +16,7 @@ from ..errors import MaintenanceError
 from ..files import write_atomic
 from ..findings import Action
 from ..glue import Outcome
-from .attached import attached, compose, next_name
+from .attached import attached, compose, next_name, read_head
 from .derive import Area
 from .filing import file_run
 from .store import BEFORE, MODE, RECORD, Row, Store, clear_partials, writing
@@ -68,11 +69,17 @@ def document(
             write_atomic(os.path.join(folder, name), compose(head, content).encode("utf-8", "replace"), mode=MODE)
             actions.append(_attach(folder, name, outcome="done"))
     indexed = file_run(store, run_id, areas=areas, repeat_hours=0, check_mode=False) if filed else Outcome()
+    path = os.path.join(folder, name)
     return Outcome(
         findings=indexed.findings,
         actions=[*actions, *indexed.actions],
-        details={"run_id": run_id, "path": os.path.join(folder, name)},
+        details={"run_id": run_id, "path": path, "document": {**read_head(path), "sha256": _digest(path)}},
     )
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest()
 
 
 def _attach(folder: str, name: str, *, outcome: str) -> Action:

@@ -1,0 +1,111 @@
+"""The records of runs held against what the log was told of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.careops.maintenance.plugins.module_utils.audit import records
+from tests.lab.audit import Log, entry, found
+
+RUN = "20261120T020000Z-weekly-3f9a1c"
+# Long after anything was delivered.
+NOW = "2026-11-21T02:00:00Z"
+DELIVERED = datetime(2026, 11, 20, 3, tzinfo=timezone.utc).timestamp()
+
+
+@pytest.fixture
+def runs(log: Log, tmp_path: Path) -> Path:
+    """The folder of runs, with one that the log was told of."""
+    folder = tmp_path / "maintenance"
+    deliver(folder, log)
+    return folder
+
+
+def deliver(folder: Path, log: Log, *, outcome: str = "ok") -> None:
+    run = {"id": RUN, "started": "2026-11-20T02:00:00Z", "ended": "2026-11-20T02:10:00Z", "system": "clinic"}
+    (folder / RUN).mkdir(parents=True, exist_ok=True)
+    for name, content in (
+        ("before.json", '{"cadence": "weekly ok"}'),
+        ("report.html", "<p>ok</p>"),
+        ("record.json", json.dumps({"run": run, "verdict": {"outcome": outcome}})),
+        ("findings.jsonl", '{"check": "backup.age"}\n'),
+    ):
+        write(folder / RUN / name, content)
+    log.run("append", run=str(folder / RUN))
+
+
+def write(path: Path, content: str, *, moment: float = DELIVERED) -> None:
+    path.write_text(content)
+    os.utime(path, (moment, moment))
+
+
+def held(log: Log, runs: Path) -> tuple[str, str]:
+    finding = found(log.verify(records=str(runs), now=NOW), "audit.records")
+    return finding.status, finding.message
+
+
+def test_records_that_nobody_touched(log: Log, runs: Path) -> None:
+    assert held(log, runs) == ("ok", "The records of 1 run are as they were when the log was told of them.")
+    # What was delivered again with more in it holds from then on, and is one more entry.
+    deliver(runs, log, outcome="attention")
+    assert held(log, runs)[0] == "ok"
+
+
+@pytest.mark.parametrize("name", records.FILES)
+def test_a_record_that_somebody_changed(log: Log, runs: Path, name: str) -> None:
+    path = runs / RUN / name
+    write(path, path.read_text().replace("ok", "OK").replace("age", "AGE"))
+    assert held(log, runs) == (
+        "critical",
+        f"{name} is not what it was when the log was told of it: somebody changed or removed it. Keep it as evidence, "
+        "and put it back from a copy.",
+    )
+    path.unlink()
+    assert held(log, runs)[0] == "critical"
+
+
+def test_a_record_that_is_being_delivered_is_no_alarm(log: Log, runs: Path) -> None:
+    moment = datetime(2026, 11, 21, 1, 59, tzinfo=timezone.utc).timestamp()
+    write(runs / RUN / "record.json", "{}", moment=moment)
+    assert held(log, runs)[0] == "warning"
+    # A time ahead is no excuse.
+    write(runs / RUN / "record.json", "{}", moment=moment + 86400)
+    assert held(log, runs)[0] == "critical"
+
+
+def test_a_run_that_is_gone_is_told_unless_retention_took_it(log: Log, runs: Path) -> None:
+    shutil.rmtree(runs / RUN)
+    assert held(log, runs)[0] == "warning"
+    log.run("append", entries=[entry(1, action="prune", target=RUN, procedure="patching")])
+    assert held(log, runs)[0] == "warning"
+    log.run("append", entries=[entry(2, action="prune", target=RUN, procedure="records")])
+    assert held(log, runs)[0] == "ok"
+
+
+def test_a_document_that_was_changed(log: Log, runs: Path) -> None:
+    document = runs / RUN / "documentation-1.md"
+    write(document, "The disk was full.")
+    files = {document.name: records.digest_of(str(document))}
+    log.run("append", entries=[entry(1, run=RUN, action="attach_document", details={"files": files})])
+    assert held(log, runs)[0] == "ok"
+    write(document, "Nobody knows.")
+    assert "documentation-1.md is not what it was" in held(log, runs)[1]
+
+
+def test_no_file_outside_of_the_run_is_looked_at(log: Log, runs: Path) -> None:
+    details: dict[str, Any] = {"files": {"../../etc/passwd": "0" * 64}}
+    log.run("append", entries=[entry(1, run=RUN, action="attach_document", details=details)])
+    assert held(log, runs)[0] == "ok"
+
+
+def test_a_log_that_does_not_verify_says_nothing_of_records(log: Log, runs: Path) -> None:
+    log.rewrite(lambda lines: lines.append(lines[-1]))
+    assert held(log, runs)[0] == "unknown"
+    assert not [row for row in log.verify().findings if row.check == "audit.records"]

@@ -175,8 +175,8 @@ options:
     default: true
   records:
     description:
-      - Folder of the records of runs, which V(verify) holds against the digests that V(append) took of them. Where it is
-        not set, nobody looks at them.
+      - Folder of the records of runs, which V(verify) holds against the digests that V(append) took of them.
+      - Where it is not set, nobody looks at them.
     type: path
   checkpoint_count:
     description: How many checkpoints of a log V(anchor) returns at most; the newest are always among them.

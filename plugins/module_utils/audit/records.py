@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Optional
+from typing import Any, Optional
 
 from ..findings import Finding
 from ..report.humanise import count
@@ -60,21 +60,37 @@ class Told:
             self.pruned.add(str(fields.get("target")))
         files = details.get("files") if isinstance(details, Mapping) else None
         if fields["action"] in (CLOSED, ATTACHED) and isinstance(files, Mapping):
-            known = self.digests.setdefault(str(fields.get("run")), {})
-            known.update((str(name), str(digest)) for name, digest in files.items() if os.path.basename(name) == name)
+            named = {name: str(digest) for name, digest in files.items() if _is_name(name)}
+            if named and _is_name(fields.get("run")):
+                self.digests.setdefault(fields["run"], {}).update(named)
+
+
+def _is_name(text: Any) -> bool:
+    """Whether it names something in a folder, and nothing elsewhere."""
+    return isinstance(text, str) and bool(text) and os.path.basename(text) == text and text not in (".", "..")
 
 
 def judge(directory: str, told: Told, *, now: datetime) -> list[Finding]:
-    """A finding for each run that is not as the log was told, and one where all are. directory: of the runs."""
-    findings = []
-    for run, files in sorted(told.digests.items()):
-        finding = _of_run(directory, run, files, pruned=run in told.pruned, now=now)
+    """What is not as the log was told, or one finding that all is. directory: of the runs."""
+    there = [run for run in sorted(told.digests) if os.path.isdir(os.path.join(directory, run))]
+    gone = sorted(told.digests.keys() - told.pruned - set(there))
+    findings = [_gone(directory, gone, of=len(told.digests))] if gone else []
+    for run in there:
+        finding = _of_run(directory, run, told.digests[run], now=now)
         findings.extend([finding] if finding else [])
-    if findings:
-        return findings
-    there = sum(os.path.isdir(os.path.join(directory, run)) for run in told.digests)
-    message = f"The records of {count(there, 'run')} are as they were when the log was told of them."
-    return [Finding("audit.records", directory, "ok", message, value=there, unit="count")]
+    message = f"The records of {count(len(there), 'run')} are as they were when the log was told of them."
+    return findings or [Finding("audit.records", directory, "ok", message, value=len(there), unit="count")]
+
+
+def _gone(directory: str, gone: Sequence[str], *, of: int) -> Finding:
+    told = f"of the {count(of, 'run')} that the log was told of"
+    message = (
+        f"{len(gone)} {told} {'is' if len(gone) == 1 else 'are'} gone ({', '.join(gone[:_NAMED])}), and no entry says "
+        "that retention took them: put them back from a copy."
+    )
+    if len(gone) == of:
+        message = f"None {told} is in {directory}: put them back from a copy, or name the folder where they are."
+    return Finding("audit.records", directory, "warning", message, value=len(gone), unit="count")
 
 
 def blind(directory: str) -> Finding:
@@ -83,13 +99,8 @@ def blind(directory: str) -> Finding:
     return Finding("audit.records", directory, "unknown", said)
 
 
-def _of_run(directory: str, run: str, files: Mapping[str, str], *, pruned: bool, now: datetime) -> Optional[Finding]:
+def _of_run(directory: str, run: str, files: Mapping[str, str], *, now: datetime) -> Optional[Finding]:
     folder = os.path.join(directory, run)
-    if not os.path.isdir(folder):
-        said = (
-            "This run's records are gone, and no entry says that retention took them: put them back from a copy."
-        )
-        return None if pruned else Finding("audit.records", run, "warning", said)
     wrong = list(_wrong(folder, files))
     if not wrong:
         return None

@@ -82,11 +82,23 @@ def test_a_record_that_is_being_delivered_is_no_alarm(log: Log, runs: Path) -> N
 
 def test_a_run_that_is_gone_is_told_unless_retention_took_it(log: Log, runs: Path) -> None:
     shutil.rmtree(runs / RUN)
-    assert held(log, runs)[0] == "warning"
+    assert held(log, runs) == (
+        "warning",
+        f"None of the 1 run that the log was told of is in {runs}: put them back from a copy, or name the folder where "
+        "they are.",
+    )
     log.run("append", entries=[entry(1, action="prune", target=RUN, procedure="patching")])
     assert held(log, runs)[0] == "warning"
     log.run("append", entries=[entry(2, action="prune", target=RUN, procedure="records")])
     assert held(log, runs)[0] == "ok"
+
+
+def test_one_of_several_runs_that_is_gone_is_named(log: Log, runs: Path) -> None:
+    details = {"files": {"record.json": "0" * 64}}
+    log.run("append", entries=[entry(1, run="20261119T020000Z-daily-01", action="attach_document", details=details)])
+    assert held(log, runs)[1].startswith(
+        "1 of the 2 runs that the log was told of is gone (20261119T020000Z-daily-01), and no entry says"
+    )
 
 
 def test_a_document_that_was_changed(log: Log, runs: Path) -> None:
@@ -100,8 +112,9 @@ def test_a_document_that_was_changed(log: Log, runs: Path) -> None:
 
 
 def test_no_file_outside_of_the_run_is_looked_at(log: Log, runs: Path) -> None:
-    details: dict[str, Any] = {"files": {"../../etc/passwd": "0" * 64}}
-    log.run("append", entries=[entry(1, run=RUN, action="attach_document", details=details)])
+    for run, name in ((RUN, "../../etc/passwd"), (RUN, ".."), ("..", "passwd"), ("", "passwd"), ("/", "passwd")):
+        details: dict[str, Any] = {"files": {name: "0" * 64}}
+        log.run("append", entries=[entry(1, run=run, action="attach_document", details=details)])
     assert held(log, runs)[0] == "ok"
 
 

@@ -140,10 +140,11 @@ class Appender:
     def append(self, row: Row) -> None:
         """Writes one line and brings it to disk.
 
-        Raises MaintenanceError where that fails; a part that was written is left out by every reader.
+        Raises MaintenanceError where that fails; then nothing of it stays. What a writer that was killed left is kept,
+        and left out by every reader.
         """
+        size = os.fstat(self.descriptor).st_size
         try:
-            size = os.fstat(self.descriptor).st_size
             # After a line that was cut off, the next one must not be glued to it.
             torn = size > 0 and os.pread(self.descriptor, 1, size - 1) != b"\n"
             content = (b"\n" if torn else b"") + json.dumps(row, separators=(",", ":")).encode() + b"\n"
@@ -152,6 +153,9 @@ class Appender:
             os.fsync(self.descriptor)
             sync_folder(os.path.dirname(self.path))
         except OSError as error:
+            # Half a line of a full disk would be told as damage for ever.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self.descriptor, size)
             raise _unwritable(self.path, error) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,26 @@ def test_what_is_missing_is_refused_and_nothing_is_written(tmp_path: Path, more:
     with pytest.raises(MaintenanceError, match="The option reason"):
         revoked(tmp_path, reason="")
     assert not (tmp_path / "calendar").exists()
+
+
+def test_of_a_sign_off_that_a_full_disk_cut_short_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed(tmp_path)
+    before = Path(path_of(str(tmp_path))).read_bytes()
+    write = os.write
+
+    def half(descriptor: int, content: bytes) -> int:
+        if len(content) < 20:
+            raise OSError(28, os.strerror(28))
+        return write(descriptor, content[: len(content) // 2])
+
+    monkeypatch.setattr(os, "write", half)
+    with pytest.raises(MaintenanceError, match="No space left on device"):
+        signed(tmp_path, task="other")
+    monkeypatch.undo()
+    assert Path(path_of(str(tmp_path))).read_bytes() == before
+    assert not signed(tmp_path, task="other").findings
 
 
 def test_only_the_newest_occurrences_are_told(tmp_path: Path) -> None:

@@ -52,6 +52,18 @@ def test_what_a_dead_channel_missed_is_kept_and_said(controller: Controller, box
     assert "status: critical" not in output.output
 
 
+def test_policy_that_is_named_and_left_empty_keeps_nobody_from_being_told(
+    controller: Controller, box: mail.Mailbox
+) -> None:
+    box.messages.clear()
+    empty = dict.fromkeys(("policy_contacts", "policy_escalation", "policy_windows", "policy_blackouts"))
+    run(controller, notify_event="failure", policy_channels=[box.options()], **empty)
+    assert len(box.messages) == 1
+    notices = {"policy_system": "clinic", "policy_channels": None, "policy_time_zone": None, **empty}
+    done = controller.role("notices", settings=notices)
+    assert done.code == 0, done.output
+
+
 def test_nothing_is_kept_where_all_went_well(controller: Controller, box: mail.Mailbox) -> None:
     run(controller, notify_event="start", notify_channels=[box.options()])
     assert controller.ledger() == {}

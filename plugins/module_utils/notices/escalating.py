@@ -109,15 +109,15 @@ def escalate(levels: Sequence[Level], *, now: datetime, house: House) -> Planned
     for entry in house.known.values():
         if not entry.get("escalate") or entry.get("acknowledged"):
             continue
-        since = parse_moment(entry["created"], option="created")
+        since = now
         command = house.acknowledge.replace("{identity}", entry["identity"])
         for level in levels:
             if now < since:
                 break
             identity = f"{entry['identity']}.level-{level.number}"
-            # Its time begins when it is told, which is late where the timer was down.
+            # Its time begins when it is told: late where the timer was down, now where the clock went back.
             told = house.known.get(identity)
-            since = max(since, parse_moment(told["created"], option="created") if told else now)
+            since = min(parse_moment(told["created"], option="created"), now) if told else now
             if told is None:
                 _tell(
                     level,

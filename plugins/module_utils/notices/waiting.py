@@ -91,10 +91,9 @@ def lend(entry: Entry, *, now: datetime, terms: Terms) -> list[str]:
         return []
     due = []
     for name, channel in entry["channels"].items():
-        if channel["state"] != "waiting" or now < _at(channel["next"]):
+        if channel["state"] != "waiting" or _holds(channel["next"], now=now, longest=terms.longest_pause):
             continue
-        lease = _moment(channel.get("lease"))
-        if lease and now < lease:
+        if _holds(channel.get("lease"), now=now, longest=terms.lease):
             continue
         channel["attempts"] += 1
         channel["lease"] = to_text(now + timedelta(seconds=terms.lease))
@@ -133,8 +132,7 @@ def give_up(entry: Entry, *, now: datetime, terms: Terms) -> list[Finding]:
         return []
     findings = []
     for name, channel in entry["channels"].items():
-        lease = _moment(channel.get("lease"))
-        if channel["state"] != "waiting" or (lease and now < lease):
+        if channel["state"] != "waiting" or _holds(channel.get("lease"), now=now, longest=terms.lease):
             continue
         reason = channel.get("reason") or "it was never tried"
         _close(channel, "given_up", now=now, reason=reason)
@@ -236,6 +234,12 @@ def _close(channel: dict[str, Any], state: str, *, now: datetime, reason: str) -
         channel.pop(key, None)
     if reason:
         channel["reason"] = reason
+
+
+def _holds(until: Optional[str], *, now: datetime, longest: float) -> bool:
+    """Whether it is too early. longest: seconds; what is further ahead was noted by a clock that was wrong."""
+    moment = _moment(until)
+    return moment is not None and now < moment <= now + timedelta(seconds=longest)
 
 
 def _at(text: str) -> datetime:

@@ -338,6 +338,17 @@ def test_after_a_timer_that_was_down_each_level_has_its_time_all_the_same() -> N
     assert told == [(120, ["1"], 0), (125, [], 0), (149, [], 0), (150, ["2"], 0), (164, [], 0), (165, [], 1)]
 
 
+def test_a_clock_that_went_back_calls_people_all_the_same() -> None:
+    known = emergency(OPENING)
+    told = []
+    for minutes in (-600, -599, -571, -570):
+        now = OPENING + timedelta(minutes=minutes)
+        new = planned(now, known, escalation=LEVELS, windows=[])["notices"]
+        told += [(minutes, name.rpartition("-")[2]) for name in new]
+        known = sent(new, now=now, known=known)
+    assert told == [(-600, "1"), (-570, "2")]
+
+
 def test_contact_and_deputy_are_told_at_their_own_addresses() -> None:
     _known, found = gone_up(31)
     first, second = found["r1.emergency.level-1"], found["r1.emergency.level-2"]

@@ -41,6 +41,16 @@ def test_what_is_lent_is_not_lent_again_until_the_lease_ends() -> None:
     assert one["channels"]["mail"]["attempts"] == 2
 
 
+def test_a_clock_that_went_far_back_keeps_nothing_waiting_until_it_has_caught_up() -> None:
+    one = entry()
+    assert waiting.lend(one, now=NOW, terms=TERMS)
+    back = NOW - timedelta(days=300)
+    # What was lent, and when to try again, was noted by a clock that was wrong.
+    assert waiting.lend(one, now=back, terms=TERMS) == ["mail", "chat"]
+    waiting.settle(one, "mail", {"reason": "away"}, now=NOW, terms=TERMS)
+    assert "mail" in waiting.lend(one, now=back + timedelta(hours=1), terms=TERMS)
+
+
 def test_what_is_delivered_stays_so() -> None:
     one = entry()
     waiting.lend(one, now=NOW, terms=TERMS)

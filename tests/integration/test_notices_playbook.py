@@ -209,6 +209,19 @@ def test_what_was_announced_and_is_blacked_out_is_cancelled(estate: Estate) -> N
     assert told["phone"] == []
 
 
+def test_what_was_announced_and_takes_longer_is_told_once_more_and_shown(estate: Estate) -> None:
+    longer = [{**WINDOW, "duration": "PT8H", "impact": "planned_downtime"}]
+    for hours, windows in ((-71, [WINDOW]), (-60, longer), (-59, longer), (-20, longer), (-19, longer)):
+        done = estate.run(hours, policy_windows=windows)
+        assert done.code == 0, done.output
+    first, change, reminder = (message.get_content() for message in estate.box.messages)
+    assert "This is a change: it ends Sunday 12 July 2026 08:00 UTC" in change
+    assert "This is a change" not in first + reminder
+    assert len(estate.chat.posts) == 3
+    (entry,) = estate.page.entries
+    assert entry["scheduled_until"] == "2026-07-12T08:00:00Z"
+
+
 def test_a_wrong_policy_is_no_quiet_end_and_does_not_hold_what_waits(estate: Estate) -> None:
     queued = {"identity": "r1.finish", "event": "finish", "subject": "s", "body": "b", "channels": ["chat"]}
     options = {"root": str(estate.controller.records), "state": "add", "now": "2026-07-11T23:00:00Z"}

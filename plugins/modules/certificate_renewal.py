@@ -266,6 +266,7 @@ findings:
       C(rate_limit), C(permissions), C(resources), C(port), C(setup), C(running), C(authority), C(timeout),
       C(unknown) of the client; C(invalid) for a certificate that no service may be given; C(configuration),
       C(activation), C(roll_back) and C(waiting).
+    - Services that are stopped on purpose, and so were not reloaded, stand in C(evidence.stopped).
   type: list
   elements: dict
   returned: always

@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab.modules import findings_of
 from tests.lab.nginx import Nginx, nginx
-from tests.lab.renewals import Box, acted
+from tests.lab.renewals import Box, acted, fresh
 
 NAMES = ("first.example", "second.example", "third.example")
 
@@ -71,6 +71,24 @@ def test_what_cannot_be_repaired_keeps_the_others_from_being_ordered(boxes: list
     assert set(acted(result)) == {("renew", "failed")} and len(result["actions"]) == 3
     assert [box.orders() for box in boxes] == [0, 0, 0]
     assert boxes[1].certificate.read_bytes() == b"no certificate\n"
+
+
+def test_what_somebody_else_repaired_meanwhile_is_kept_as_a_way_back(boxes: list[Box]) -> None:
+    """By hand, as the finding of the run that could not put its own into use had asked for."""
+    broken(boxes[0])
+    boxes[0].web.break_configuration()
+    renew(boxes[:1])
+    by_hand = fresh(50, name=NAMES[0])
+    boxes[0].put(by_hand)
+    boxes[0].web.mend()
+    reload = boxes[0].entry["services"]
+    boxes[0].service(reload=["/bin/sh", "-c", "exit 1"])
+    result = renew(boxes[:1])
+    assert "somebody has put another one in its place" in findings_of(result, "renewal.leftover")[0]["message"]
+    assert acted(result) == [("renew", "failed"), ("roll_back", "done")]
+    assert boxes[0].certificate.read_bytes() == by_hand.pem and boxes[0].served() == by_hand.fingerprint
+    boxes[0].entry["services"] = reload
+    assert acted(renew(boxes[:1])) == [("install", "done")] and boxes[0].served() == boxes[0].new.fingerprint
 
 
 def test_what_was_repaired_waits_for_the_rest_of_the_configuration(boxes: list[Box]) -> None:

@@ -140,11 +140,12 @@ def finish(case: Case, begun: Mapping[str, Any]) -> bool:
         return True
     started = case.host.ticks()
     waited = phase == WAITING
-    if waited or case.store.in_place:  # what is installed may be the only copy of a good one
-        before = case.store.backed_up(kept)
-    else:
-        case.store.restore(kept)  # the files may be half of the one certificate and half of the other
-        before = case.store.present()
+    if waited and _replaced(case, str(begun.get("after"))):
+        case.journal.over()
+        told = "somebody has put another one in its place, which stays"
+        case.findings.append(report.leftover(name, phase=phase, done_now=told))
+        return True
+    before = _before(case, kept, whole=waited or case.store.in_place)
     new = case.obtained(before)
     if new is None or new.fingerprint == before.fingerprint:
         case.store.restore(kept)
@@ -162,6 +163,20 @@ def finish(case: Case, begun: Mapping[str, Any]) -> bool:
         told = "this run put it into use"
     case.findings.append(report.leftover(name, phase=phase, done_now=told))
     return came
+
+
+def _before(case: Case, kept: str, *, whole: bool) -> pair.Pair:
+    """What services had been given. whole: whether what is installed may be good, and the only copy of it."""
+    if whole:
+        return case.store.backed_up(kept)
+    case.store.restore(kept)  # the files may be half of the one certificate and half of the other
+    return case.store.present()
+
+
+def _replaced(case: Case, ours: str) -> bool:
+    """Whether services have been given another certificate than ours meanwhile, and can use it."""
+    present = case.store.present()
+    return not pair.broken(present) and present.fingerprint != ours
 
 
 def words(error: OSError) -> str:

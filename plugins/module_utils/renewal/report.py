@@ -87,8 +87,11 @@ class Came(NamedTuple):
     @property
     def left_alone(self) -> str:
         """What is to be said of the services that rest, with what parts it from the words before."""
-        who = ", ".join(self.resting)
-        return f"; {who} is stopped on purpose, and reads it when it starts" if who else ""
+        if not self.resting:
+            return ""
+        one = "{} is stopped on purpose, and reads it when it starts"
+        several = "{} are stopped on purpose, and read it when they start"
+        return "; " + (one if len(self.resting) == 1 else several).format(", ".join(self.resting))
 
 
 def done(name: str, came: Came, *, before: Pair, seconds: float) -> Action:

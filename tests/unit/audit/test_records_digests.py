@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,23 @@ def test_one_of_several_runs_that_is_gone_is_named(log: Log, runs: Path) -> None
     assert held(log, runs)[1].startswith(
         "1 of the 2 runs that the log was told of is gone (20261119T020000Z-daily-01), and no entry says"
     )
+
+
+def test_of_very_many_runs_each_is_read_within_four_weeks(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "ALL_UP_TO", 10)
+    now = datetime(2026, 11, 21, tzinfo=timezone.utc)
+    old = [f"20260101T02{number:04d}Z-every_5_minutes-abcdef" for number in range(100)]
+    told = records.Told(digests={run: {"record.json": "0" * 64} for run in [*old, RUN]})
+    for run in told.digests:
+        (tmp_path / run).mkdir()
+    days = [
+        {row.subject for row in records.judge(str(tmp_path), told, now=now + timedelta(days=day))} for day in range(28)
+    ]
+    assert all(RUN in day for day in days[:20])
+    assert max(map(len, days)) < 20
+    assert set().union(*days) == {*old, RUN}
 
 
 def test_a_document_that_was_changed(log: Log, runs: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Optional
 from zoneinfo import ZoneInfo
 
 from ..windows.times import span
-from .states import DONE, UPCOMING, Proof, Standing
+from .states import DONE, DUE, OVERDUE, UPCOMING, Proof, Standing
 from .tasks import EARLY_FROM
 
 HEAD = ("STATE", "DUE", "TASK", "OWNER", "CADENCE", "TAKES", "WORK")
@@ -68,7 +68,10 @@ def _note(standing: Standing, *, zone: ZoneInfo) -> str:
     failed = f"Failed {_proof(standing.failed, zone=zone)}." if standing.failed else ""
     last = f"Last done {_proof(proof, zone=zone)}." if proof else ""
     missing = f"There is no procedure {task.procedure}." if standing.state == "uncovered" else ""
-    return " ".join(part for part in (failed, missing, last, wanted) if part)
+    # Whoever is to do it, or to sign that it was done, reads here what belongs to it.
+    listed = "; ".join(item.rstrip(".") for item in task.checklist) if standing.state in (DUE, OVERDUE) else ""
+    checklist = f"Checklist: {listed}." if listed else ""
+    return " ".join(part for part in (failed, missing, last, checklist, wanted) if part)
 
 
 def _proof(proof: Proof, *, zone: ZoneInfo) -> str:

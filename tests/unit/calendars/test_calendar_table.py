@@ -135,6 +135,18 @@ def test_a_terminal_of_80_columns_breaks_no_word() -> None:
     ]
 
 
+def test_what_belongs_to_a_task_is_shown_while_it_is_to_be_done() -> None:
+    task = {**AGREEMENTS, "checklist": ["Each is in force.", "Dates are noted"]}
+    for now, sign_offs, shows in (
+        ("2026-11-20T12:00Z", [SIGNED], True),
+        ("2026-11-27T12:00Z", [SIGNED], True),
+        ("2026-11-13T12:00Z", [SIGNED], False),
+        ("2025-12-20T12:00Z", [], False),
+    ):
+        table = " ".join(" ".join(shown(task, now=now, sign_offs=sign_offs, width=72).details["table"]).split())
+        assert ("Checklist: Each is in force; Dates are noted. Evidence: Minutes." in table) is shows, now
+
+
 def test_the_order_is_that_of_time() -> None:
     table = shown(AGREEMENTS, VERIFICATION, now="2026-11-20T12:00Z", until="2026-12-10").details["table"]
     days = re.findall(r"\w{3} (\d{4}-\d\d-\d\d)", "\n".join(line for line in table if not line.startswith("  ")))

@@ -49,7 +49,7 @@ class Told:
         last = max(sent, key=lambda entry: str(entry["created"]))
         before, now = window_facts(last["data"]["window"]), window_facts(opening.as_dict())
         words = []
-        if before["ends"] and before["ends"] != now["ends"]:
+        if before["closes"] and before["closes"] != now["closes"]:
             words.append(f"it ends {now['ends']}, and not {before['ends']}")
         if before["impact"] and before["impact"] != now["impact"]:
             words.append(f"{now['impact_words']}, where it was: {before['impact_words']}")

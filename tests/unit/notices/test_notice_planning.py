@@ -206,6 +206,12 @@ def test_a_change_says_what_was_told_before_and_takes_the_place_of_what_waits() 
     assert notice["data"]["window"]["closes"] == "2026-07-12T08:00:00Z"
 
 
+def test_the_same_hours_by_other_clocks_are_no_change() -> None:
+    known = sent(planned(before(70))["notices"], now=before(70))
+    same = {**WINDOW, "start": "2026-01-04T00:00", "time_zone": "UTC"}
+    assert planned(before(60), known, windows=[same])["notices"] == {}
+
+
 def test_a_reminder_tells_of_the_change_by_itself() -> None:
     known = sent(planned(before(70))["notices"], now=before(70))
     found = planned(before(20), known, windows=[LONGER])["notices"]

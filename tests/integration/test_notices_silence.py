@@ -148,6 +148,14 @@ def test_one_that_hangs_is_not_waited_for() -> None:
     assert "did not answer in time" in said(result)[1]
 
 
+@pytest.mark.parametrize("content", [{"a": 1}, ["a"], [{"id": "x"}], [{"status": "success", "comment": None}], None])
+def test_other_services_that_answer_in_json_are_told_apart(content: Any) -> None:
+    with webhook.serving(lambda _method, _post: (200, content)) as port:
+        status, message = said(ask(f"http://127.0.0.1:{port}", "r-else"))
+    assert status == "warning"
+    assert "answered as no Alertmanager does" in message
+
+
 def test_what_is_no_alertmanager_is_told_so(alerts: alertmanager.Alertmanager) -> None:
     result = ask(f"{alerts.url}/metrics?", "r-none")
     assert said(result)[0] == "warning"

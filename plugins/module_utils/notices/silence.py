@@ -129,9 +129,12 @@ class Alertmanager:
     def silences(self, marked: str) -> list[Row]:
         """Those with this mark that hold or will hold."""
         content = self._ask("GET", "/api/v2/silences").content
-        if not isinstance(content, list):
-            raise DeliveryError(f"{self._server.host} answered as no Alertmanager does: see url", passing=False)
-        return [one for one in content if one["status"]["state"] in _LIVE and one["comment"].endswith(marked)]
+        try:
+            if isinstance(content, list):
+                return [one for one in content if one["status"]["state"] in _LIVE and one["comment"].endswith(marked)]
+        except (AttributeError, KeyError, TypeError):
+            pass
+        raise DeliveryError(f"{self._server.host} answered as no Alertmanager does: see url", passing=False)
 
     def post(self, wish: Wish, *, old: Optional[Row]) -> str:
         """Makes the silence, or gives the old one another end; returns its id."""

@@ -19,6 +19,7 @@ _INSTANT = timedelta(microseconds=1)
 _SAID = {"minimal": "minimal impact", "possible_downtime": "possible downtime", "planned_downtime": "planned downtime"}
 WORK_CLASSES = ("observe", "routine", "maintenance", "emergency")
 
+_HOW = "with run_open_approved_by, run_open_approved_at, run_open_approval_kind and run_open_approval_reason"
 NO_WINDOWS = (
     "the policy has no window, so write one into policy_windows, such as "
     '{name: sunday, rule: FREQ=WEEKLY;BYDAY=SU, start: "2026-01-04T02:00", duration: PT4H, impact: minimal}, '
@@ -85,7 +86,7 @@ def decide(
     if work.work_class == "emergency":
         able = ", ".join(approver.name for approver in policy.approvers) or "those whom policy_approvers should list"
         decision = Decision(
-            False, f"Emergency work is refused: it needs the approval of another person, one of {able}."
+            False, f"Emergency work is refused: it needs the approval of another person, one of {able} ({_HOW})."
         )
     elif work.work_class == "routine":
         decision = _routine(policy, work, now=now)

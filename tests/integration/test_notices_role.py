@@ -56,7 +56,9 @@ def test_policy_that_is_named_and_left_empty_keeps_nobody_from_being_told(
     controller: Controller, box: mail.Mailbox
 ) -> None:
     box.messages.clear()
-    empty = dict.fromkeys(("policy_contacts", "policy_escalation", "policy_windows", "policy_blackouts"))
+    empty: dict[str, Any] = dict.fromkeys(
+        ("policy_contacts", "policy_escalation", "policy_windows", "policy_blackouts")
+    )
     run(controller, notify_event="failure", policy_channels=[box.options()], **empty)
     assert len(box.messages) == 1
     notices = {"policy_system": "clinic", "policy_channels": None, "policy_time_zone": None, **empty}

@@ -18,7 +18,8 @@ OWN_CHECKS = ("run.", "window.")
 
 def one_line(text: object, *, longest: int = LONGEST_MESSAGE) -> str:
     """The text as one line, cut where it is too long for a message."""
-    line = " ".join(str(text).split()) or "no message"
+    # Ansible ends a sentence with a colon where ssh had nothing to say.
+    line = " ".join(str(text).split()).rstrip(": ") or "no message"
     return line if len(line) <= longest else f"{line[:longest]} ..."
 
 

@@ -270,3 +270,9 @@ def test_policy_for_a_procedure_that_is_not_in_the_playbook_is_told() -> None:
     assert (check, subject, status) == ("run.policy", "bakups", "warning")
     refused, _findings = compile_record(Journal(entries=[STARTED, opened]), ended=ENDED, fail_on=["critical"])
     assert "run.policy" not in {row["check"] for row in refused["attention"]}
+
+
+def test_a_host_that_went_without_a_word_leaves_a_whole_sentence() -> None:
+    record, _findings = compiled(play("db"), result(state="unreachable", message="Reach it over ssh: \n"))
+    (row,) = record["attention"]
+    assert row["message"].endswith(": Reach it over ssh")

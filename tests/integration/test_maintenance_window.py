@@ -218,10 +218,11 @@ def test_a_playbook_ends_where_it_may_not_begin(tmp_path: Path) -> None:
 
 
 def test_a_filter_says_what_it_cannot_read(tmp_path: Path) -> None:
-    for call in (
-        "| careops.maintenance.current_window(impact='none')",
-        "| careops.maintenance.time_left('noon')",
-        "is careops.maintenance.in_window(time_zone='Mars/Olympus')",
+    for call, words in (
+        ("| careops.maintenance.current_window(impact='none')", " must be "),
+        ("| careops.maintenance.time_left('noon')", " must be "),
+        ("is careops.maintenance.in_window(time_zone='Mars/Olympus')", " must be "),
+        ("is careops.maintenance.in_window(at='2026-11-22T02:40:00Z')", "Windows cannot be asked about at"),
     ):
         wrong = PLAY.replace(
             '"{{{{ windows | careops.maintenance.time_left(inside) }}}}"', f'"{{{{{{{{ windows {call} }}}}}}}}"'
@@ -229,5 +230,5 @@ def test_a_filter_says_what_it_cannot_read(tmp_path: Path) -> None:
         assert wrong != PLAY
         done = played(tmp_path, when=SUNDAY, play=wrong)
         assert done.returncode == 2, call
-        assert " must be " in done.stdout
+        assert words in done.stdout
         assert "Traceback" not in done.stdout + done.stderr

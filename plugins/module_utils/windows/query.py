@@ -30,7 +30,13 @@ class Question:
         impact: Optional[str] = None,
         blackouts: Any = None,
         time_zone: Optional[str] = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise MaintenanceError(
+                f"Windows cannot be asked about {', '.join(sorted(unknown))}: "
+                "only about cadence, impact, blackouts and time_zone, at a moment that is called now."
+            )
         zone = time_zone or "UTC"
         wanted = require_impact(impact, what="The impact asked for") if impact else ""
         self.windows: Sequence[Window] = [

@@ -178,6 +178,11 @@ options:
       - Folder of the records of runs, which V(verify) holds against the digests that V(append) took of them.
       - Where it is not set, nobody looks at them.
     type: path
+  sign_offs:
+    description:
+      - The ledger of M(careops.maintenance.calendar_sign_off), which V(verify) holds against the entries of sign-offs.
+      - Where it is not set, nobody looks at it.
+    type: path
   checkpoint_count:
     description: How many checkpoints of a log V(anchor) returns at most; the newest are always among them.
     type: int
@@ -225,8 +230,8 @@ requirements:
 seealso:
   - module: careops.maintenance.run_record
 notes:
-  - V(verify) reports V(audit.chain), V(audit.anchor), V(audit.key), V(audit.torn), and V(audit.records) with
-    O(records). V(append) also reports V(audit.clock).
+  - V(verify) reports V(audit.chain), V(audit.anchor), V(audit.key), V(audit.torn), V(audit.records) with
+    O(records), V(audit.sign_offs) with O(sign_offs). V(append) also reports V(audit.clock).
 """
 
 EXAMPLES = r"""

@@ -48,6 +48,7 @@ ARGUMENTS: dict[str, Any] = {
     "checkpoint_count": {"type": "int", "default": 100},
     "offers": {"type": "dict", "default": {}},
     "records": {"type": "path"},
+    "sign_offs": {"type": "path"},
     "repair": {"type": "bool", "default": True},
     "keep_days": {"type": "int", "default": 2192},
     "destination": {"type": "path"},

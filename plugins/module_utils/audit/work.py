@@ -12,9 +12,9 @@ from typing import Any
 
 from ..clock import now_or
 from ..errors import MaintenanceError
-from ..findings import Action
+from ..findings import Action, Finding
 from ..glue import Outcome
-from . import anchor, checkpoint, export, judge, keys, note, records
+from . import anchor, checkpoint, export, judge, keys, note, records, sign_offs
 from .common import Options, add, begun, name_of, ring_of, since_of, streams_of
 from .store import KEEPING
 from .writing import append_state, prune_state, rotate_state
@@ -54,7 +54,12 @@ def _verify(options: Options, *, now: datetime, dry: bool) -> Outcome:
     checkpoints = _parse_all([*options["checkpoints"], *_anchored_notes(options)])
     done = begun()
     ring = keys.read(options["key_file"])
-    streams, told = streams_of(options), records.Told()
+    streams, told, signed = streams_of(options), records.Told(), sign_offs.Signed()
+
+    def see(raw: bytes, leaf: bytes) -> None:
+        told.see(raw, leaf)
+        signed.see(raw, leaf)
+
     done.findings = [keys.judge(options["key_file"], ring, begun=any(stream.exists() for stream in streams))]
     for stream in streams:
         verified = judge.verify(
@@ -66,16 +71,27 @@ def _verify(options: Options, *, now: datetime, dry: bool) -> Outcome:
             anchor_age_hours=options["anchor_age_hours"],
             now=now,
             repair=options["repair"] and not dry,
-            see=told.see if options["records"] else None,
+            see=see if options["records"] or options["sign_offs"] else None,
         )
         name = verified.details["origin"] or name_of(options, stream)
         end = keys.left_behind(options["key_file"], ring, verified.key, stream=stream.name) if ring else []
         add(done, {**verified.details, "origin": name}, *verified.findings, *end)
-    if options["records"] and told.digests:
-        whole = all(finding.status != "critical" for finding in done.findings if finding.check == "audit.chain")
-        held = records.judge(options["records"], told, now=now) if whole else [records.blind(options["records"])]
-        done.findings = [*done.findings, *held]
+    done.findings = [*done.findings, *_beside(options, done.findings, told, signed, now=now)]
     return done
+
+
+def _beside(
+    options: Options, findings: Sequence[Finding], told: records.Told, signed: sign_offs.Signed, *, now: datetime
+) -> list[Finding]:
+    """What lies beside the log, held against it."""
+    if any(finding.status == "critical" for finding in findings if finding.check == "audit.chain"):
+        return [records.blind(options["records"])] if options["records"] and told.digests else []
+    held = records.judge(options["records"], told, now=now) if options["records"] and told.digests else []
+    # Without a log, there is nothing to hold them against.
+    return [
+        *held,
+        *(sign_offs.judge(options["sign_offs"], signed, now=now) if options["sign_offs"] and signed.since else []),
+    ]
 
 
 def _parse_all(notes: Sequence[str]) -> list[note.Checkpoint]:

@@ -111,7 +111,7 @@ def clinic(pg: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli
 
 def test_the_guide_has_every_file() -> None:
     assert {Path(name).name for name in blocks()} == {
-        *("hosts.yml", "system.yml", "people.yml", "calendar.yml", "timers.yml"),
+        *("hosts.yml", "system.yml", "people.yml", "access.yml", "calendar.yml", "timers.yml"),
         *("certificates.yml", "health.yml", "backups.yml", "postgresql_maintenance.yml", "patching.yml"),
     }
 

@@ -164,18 +164,23 @@ def test_the_playbook_finds_shows_and_documents(platform: Platform) -> None:
     assert "documentation-1.md, post_mortem, by Ana Jansen" in shown.output
 
 
+def words(run: Ended) -> str:
+    """What was printed, without the quotation marks and line breaks that older ansible-core puts into a message."""
+    return " ".join(run.output.replace("''", "'").split())
+
+
 def test_the_playbook_refuses_what_it_cannot_understand(platform: Platform) -> None:
     wrong = records(platform, records_search="colour=red")
-    assert (wrong.status, "The search does not know 'colour=red'" in wrong.output) == (2, True)
+    assert (wrong.status, "The search does not know 'colour=red'" in words(wrong)) == (2, True)
     assert "There is no" in records(platform, records_show="nobody").output
     alone = records(platform, records_document="x")
-    assert (alone.status, "say which file and who wrote it" in alone.output) == (2, True)
+    assert (alone.status, "say which file and who wrote it" in words(alone)) == (2, True)
     # As a shell hands it over with one pair of quotation marks.
     torn = ended(
         platform.playbook(PLAYBOOKS / "records.yml", arguments=("-e", 'records_search=outcome=ok host=db text="a b"'))
     )
     assert torn.status == 2
-    assert "Only 'outcome=ok' arrived as the search, and host, text as variables" in torn.output
+    assert "Only 'outcome=ok' arrived as the search, and host, text as variables" in words(torn)
     wish = ("-e", "records_document=x records_file=y", "-e", "records_by=Ana Jansen")
     half = ended(platform.playbook(PLAYBOOKS / "records.yml", arguments=wish))
-    assert (half.status, "The words 'Jansen' on the command line belong to no" in half.output) == (2, True)
+    assert (half.status, "The words 'Jansen' on the command line belong to no" in words(half)) == (2, True)

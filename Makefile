@@ -20,7 +20,7 @@ demo: $(DEMO_VENV) ## builds the demo estate and runs this week's maintenance on
 
 test: $(DEV_VENV) ## everything that CI runs
 	@tests/tools/packages test molecule
-	@$(MAKE) --no-print-directory lint sanity
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint sanity
 	$(PYTEST) -m "not soak" tests/molecule tests/integration tests/unit
 
 check: $(DEV_VENV) ## the quick tier while working: lint, unit, integration

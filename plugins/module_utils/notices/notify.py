@@ -43,19 +43,7 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
     record, remark = _record(options)
     escalate = _escalates(options, record)
     notice = _notice(options, record=record, remark=remark, escalate=escalate)
-    outcomes = options["outcomes"] or _usual(notice)
-    wanted, others = {}, {}
-    for settings in options["channels"]:
-        reason = unwanted(settings, event=notice.event, outcome=notice.outcome, outcomes=outcomes)
-        if reason:
-            others[settings["name"]] = reason
-        else:
-            wanted[settings["name"]] = settings
-    refused = {name: reason for name, reason in ((name, kinds.fault(one)) for name, one in wanted.items()) if reason}
-    for wrong in options["faults"]:
-        reason = unwanted(wrong, event=notice.event, outcome=notice.outcome, outcomes=outcomes)
-        (others if reason else refused)[wrong["name"]] = reason or wrong["reason"]
-    ready = {name: settings for name, settings in wanted.items() if name not in refused}
+    ready, refused, others = _sorted(options, notice, outcomes=options["outcomes"] or _usual(notice))
     details: dict[str, Any] = {
         "subject": notice.subject,
         "body": notice.body,
@@ -89,6 +77,26 @@ def notify(options: Mapping[str, Any], *, patience: Patience, check_mode: bool) 
         actions=actions_of(deliveries, refused=refused, unwanted=others),
         details=details,
     )
+
+
+def _sorted(
+    options: Mapping[str, Any], notice: Notice, *, outcomes: Sequence[str]
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, str], dict[str, str]]:
+    """Channels that can be used, why others cannot, and why the rest does not take this notice; all by name."""
+    ready: dict[str, Mapping[str, Any]] = {}
+    refused: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for settings in [*options["channels"], *options["faults"]]:
+        name = settings["name"]
+        unused = unwanted(settings, event=notice.event, outcome=notice.outcome, outcomes=outcomes)
+        fault = "" if unused else settings.get("reason") or kinds.fault(settings)
+        if unused:
+            others[name] = unused
+        elif fault:
+            refused[name] = fault
+        else:
+            ready[name] = settings
+    return ready, refused, others
 
 
 def _notice(options: Mapping[str, Any], *, record: Optional[dict[str, Any]], remark: str, escalate: bool) -> Notice:

@@ -56,6 +56,17 @@ def test_a_run_is_in_the_audit_log_once_and_its_head_is_anchored(platform: Platf
     assert (before["id"], before["system"], before["cadence"]) == (run_id, "toy", "toy")
 
 
+def test_a_second_delivery_does_not_ask_the_anchor_host_again(platform: Platform) -> None:
+    with webhook.receiver() as receiver:
+        platform.variables["notify_channels"] = [receiver.options(name="chat")]
+        run = platform.run("quiet")
+    assert run.status == 0, run.output
+    assert run.output.count("Deliver | Note that the records host has it") == 2
+    # At the opening and at the first delivery; all three bring it the newest checkpoint.
+    assert run.output.count("Ask | Ask it what it knows") == 2
+    assert run.output.count("Keep | Bring the checkpoints to the anchor host") == 3
+
+
 def test_of_trouble_that_goes_on_people_are_told_once_a_day(platform: Platform) -> None:
     with webhook.receiver() as receiver:
         platform.variables["notify_channels"] = [receiver.options()]

@@ -63,6 +63,7 @@ def test_a_run_without_a_record_is_not_packed(tmp_path: Path) -> None:
         (packed(tarfile.TarInfo("../record.json")), "no file of a run"),
         (packed(link("record.json")), "no file of a run"),
     ],
+    ids=["not ASCII", "no archive", "cut off", "no record", "a file twice", "out of the folder", "a link"],
 )
 def test_what_is_no_parcel_is_refused_in_one_sentence(parcel: str, said: str) -> None:
     with pytest.raises(MaintenanceError, match=said) as refused:

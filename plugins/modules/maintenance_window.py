@@ -51,6 +51,10 @@ options:
     description: The IANA time zone of windows and blackouts that name none.
     type: str
     default: UTC
+  system:
+    description: The system that is worked on. A signed approval is for one system and one O(cadence).
+    type: str
+    default: ""
   cadence:
     description: The cadence of the work, such as V(weekly). Where it is empty, windows of any cadence will do.
     type: str
@@ -69,6 +73,7 @@ options:
       - Persons who may approve. Each is a mapping with C(name), and C(mail), C(phone), C(role) as you like.
       - C(kinds) lists what the person may approve; anything where it is not set.
       - C(accounts) lists the person's logins, by which an operator is recognised who approves their own work.
+      - C(keys) lists the person's public SSH keys. Where there are some, what the person approves must be signed.
     type: list
     elements: dict
     default: []
@@ -76,6 +81,8 @@ options:
     description:
       - What a person has approved, a mapping with C(by), C(kind), C(reason) and C(given_at), a moment with its offset.
       - C(by) is the name of one of O(approvers), and not of O(operator).
+      - C(signature) is needed where the person has C(keys). It is what C(ssh-keygen -Y sign) made, for
+        C(approval@careops.maintenance), of the line that C(docs/windows.md) describes.
       - Only looked at where the work is not permitted without it.
     type: dict
     default: {}
@@ -109,6 +116,7 @@ extends_documentation_fragment:
   - careops.maintenance.contract
 requirements:
   - python-dateutil
+  - OpenSSH 8.1 or later, for signed approvals
 seealso:
   - plugin: careops.maintenance.next_window
     plugin_type: filter
@@ -213,7 +221,9 @@ details:
       type: dict
       sample: {name: sunday, impact: minimal, opens: "2026-11-29T02:00:00Z", closes: "2026-11-29T06:00:00Z"}
     approval:
-      description: The approval, where it was needed and holds; otherwise empty.
+      description:
+        - The approval, where it was needed and holds; otherwise empty.
+        - Where it had to be signed, C(signed) has the C(key) (its fingerprint), the C(statement) and the C(signature).
       type: dict
 """
 
@@ -221,13 +231,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.clock import now_or
 from ..module_utils.glue import conclude
+from ..module_utils.runner import run
 from ..module_utils.windows.gate import ARGUMENTS, gate
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    conclude(module, lambda: gate(module.params, clock=now_or(None), check_mode=module.check_mode))
+    conclude(module, lambda: gate(module.params, clock=now_or(None), check_mode=module.check_mode, run=run))
 
 
 if __name__ == "__main__":

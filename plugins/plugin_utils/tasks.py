@@ -96,7 +96,7 @@ def procedure_of(play: Any) -> str:
 FACTS_OF_A_RUN = (
     *("run_open_operator", "run_open_ticket", "run_open_summary", "run_open_rollback_plan", "run_open_test_evidence"),
     *("run_open_notes", "run_open_approved_by", "run_open_approved_at", "run_open_approval_kind"),
-    "run_open_approval_reason",
+    *("run_open_approval_reason", "run_open_approval_signature"),
 )
 POLICY = ("policy_", "run_open_", "run_close_", "audit_", "records_")
 

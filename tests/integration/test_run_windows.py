@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.approvers import signer
 from tests.lab.postgres import Server
 from tests.lab.runs import ALWAYS, Platform
 
@@ -29,6 +30,7 @@ APPROVED = {
     "run_open_approval_kind": "security_patch",
     "run_open_approval_reason": "It is being exploited.",
 }
+SIGNED = {"given_at": "approved_at", "kind": "approval_kind", "reason": "approval_reason"}
 
 
 @pytest.fixture
@@ -87,6 +89,22 @@ def test_somebody_else_may_allow_it_and_the_record_names_them(platform: Platform
     }
     (gate,) = [row for row in record["attention"] if row["check"] == "window.gate"]
     assert gate["status"] == "warning" and "Ada Muster" in gate["message"]
+
+
+def test_an_approval_that_was_signed_is_proven_by_the_record_and_named_in_the_report(
+    platform: Platform, tmp_path: Path
+) -> None:
+    ada = signer(tmp_path, "Ada Muster")
+    platform.variables.update(APPROVED, run_open_now=OUTSIDE, policy_approvers=[{**APPROVERS[0], "keys": [ada.public]}])
+    given = {key: APPROVED[f"run_open_{name}"] for key, name in SIGNED.items()}
+    signature = ada.approve(**given, system="toy", cadence="toy")
+    run = platform.run("quiet", arguments=("-e", f"run_open_approval_signature='{signature}'"))
+    assert run.status == 0, run.output
+    record = platform.record()
+    assert ada.verifies(record["run"]["approval"], tmp_path)
+    # It is known of the run, and no policy.
+    assert [row["check"] for row in record["attention"] if row["check"] == "run.given"] == []
+    assert ada.fingerprint in platform.newest().with_name("report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def _deeds(record: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Deed
             target=run["id"],
             outcome="done",
             reason=approval["reason"],
-            details={"kind": approval["kind"]},
+            details=_set({"kind": approval["kind"], "key": approval.get("signed", {}).get("key")}),
         )
     yield from (_action(row, who) for row in record.get("actions", ()))
     yield from (

@@ -105,7 +105,9 @@ def _data(*, record: Optional[Row], facts: Row, context: Row) -> dict[str, Any]:
         ]
     for key in ("window", "approval"):
         if isinstance(facts.get(key), Mapping) and facts[key]:
-            data[key] = {name: value for name, value in facts[key].items() if value not in (None, "")}
+            # What proves an approval stays in the record.
+            told = {name: value for name, value in facts[key].items() if name != "signed" and value not in (None, "")}
+            data[key] = told
     if context["escalation"]["notice"]:
         data["escalation"] = {key: context["escalation"][key] for key in _ESCALATION}
     if context["report"]:

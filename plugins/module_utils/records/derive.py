@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..findings import STATUSES, worst
-from .store import Row, part, text
+from .store import Row, approved, part, text
 
 SCHEMA = 1
 # What is in order is listed up to here for each check; the whole record has all of it.
@@ -108,7 +108,7 @@ def as_text(area: Area, document: Row) -> bytes:
 
 
 def _facts(document: Row) -> list[str]:
-    window, approval = part(document, "window"), part(document, "approval")
+    window = part(document, "window")
     facts = [
         ("Run", document["run"]),
         ("System", ", ".join(filter(None, (document["system"], document["cadence"], document["work_class"])))),
@@ -117,7 +117,7 @@ def _facts(document: Row) -> list[str]:
         ("Ticket", document["ticket"]),
         ("Hosts", ", ".join(document["hosts"])),
         ("Window", text(window, "name")),
-        ("Approval", ", ".join(filter(None, (text(approval, key) for key in ("by", "kind", "given_at", "reason"))))),
+        ("Approval", approved(document)),
         ("Outcome", f"{document['outcome']}: {document['verdict']}"),
         ("Record", document["record"]),
     ]

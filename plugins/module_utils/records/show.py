@@ -14,7 +14,7 @@ from ..report.humanise import clean
 from ..report.text import render_text
 from .attached import attached
 from .index import summarise
-from .store import BEFORE, RECORD, Row, Store, load, part, read_record, rows, text
+from .store import BEFORE, RECORD, Row, Store, approved, load, part, read_record, rows, text
 
 REPORT = "report.html"
 
@@ -49,7 +49,7 @@ def _body(record: Row, *, run_id: str, report_path: str) -> str:
 
 
 def _said(facts: Row, change: Mapping[str, Any], folder: str) -> Iterator[str]:
-    window, approval = part(facts, "window"), part(facts, "approval")
+    window = part(facts, "window")
     began = facts["started"] or facts["moment"]
     lines = [
         ("Run", facts["run_id"]),
@@ -59,7 +59,7 @@ def _said(facts: Row, change: Mapping[str, Any], folder: str) -> Iterator[str]:
         ("Operator", facts["operator"]),
         ("Ticket", facts["ticket"]),
         ("Window", ", ".join(filter(None, (text(window, key) for key in ("name", "impact", "opens", "closes"))))),
-        ("Approval", ", ".join(filter(None, (text(approval, key) for key in ("by", "kind", "given_at", "reason"))))),
+        ("Approval", approved(facts)),
         ("Change", text(change, "summary")),
         ("Rollback", text(change, "rollback_plan")),
         ("Tested", text(change, "test_evidence")),

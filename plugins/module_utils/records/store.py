@@ -168,6 +168,14 @@ def part(row: Mapping[str, Any], key: str) -> Row:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
+def approved(row: Mapping[str, Any]) -> str:
+    """The approval of a run in a line; empty where it needed none."""
+    approval = part(row, "approval")
+    key = text(part(approval, "signed"), "key")
+    said = [*(text(approval, name) for name in ("by", "kind", "given_at", "reason")), key and f"signed with {key}"]
+    return ", ".join(filter(None, said))
+
+
 def rows(row: Mapping[str, Any], key: str) -> list[Row]:
     """The objects in the list at that key."""
     value = row.get(key)

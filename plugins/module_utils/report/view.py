@@ -246,10 +246,10 @@ def _facts(record: Row) -> list[tuple[str, str]]:
     return [*facts, ("Files beside this report", f"{RECORD}, {FINDINGS}")]
 
 
-def _flat(run: Row) -> Iterable[tuple[str, Any]]:
+def _flat(facts: Row, within: str = "") -> Iterable[tuple[str, Any]]:
     """The facts of the run; those of its window, its approval and its change carry that in their name."""
-    for key, value in run.items():
+    for key, value in facts.items():
         if isinstance(value, dict):
-            yield from ((f"{key}_{part}", value[part]) for part in value)
+            yield from _flat(value, f"{within}{key}_")
         else:
-            yield key, value
+            yield f"{within}{key}", value

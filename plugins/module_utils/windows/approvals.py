@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Union
+from typing import Any, Optional, Protocol, Union
 
 from ..clock import parse_moment, to_text
 from ..errors import MaintenanceError
 from .policy import require_rows, texts
+from .signatures import Signed, require_keys
 from .times import span
 
 DAY = timedelta(hours=24)
-_APPROVER = ("name", "mail", "phone", "role", "kinds", "accounts")
+_APPROVER = ("name", "mail", "phone", "role", "kinds", "accounts", "keys")
 _APPROVAL = ("by", "kind", "reason", "given_at")
 
 
@@ -25,26 +26,36 @@ class Approver:
     """A person who may approve. kinds: of what, None means anything. accounts: what their logins may be.
 
     told_apart: whether policy lists their logins, so that it can be told that they are not the operator.
+    keys: their public SSH keys; where policy lists some, they have to sign what they approve.
     """
 
     name: str
     kinds: Union[tuple[str, ...], None] = None
     accounts: tuple[str, ...] = ()
     told_apart: bool = False
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Approval:
-    """What a person allowed, why, and when."""
+    """What a person allowed, why, and when. signed: the proof, where it had to be signed."""
 
     by: str
     kind: str
     reason: str
     given_at: datetime
+    signed: Optional[Signed] = None
 
     def as_dict(self) -> dict[str, Any]:
         """The approval as plain JSON data, as the record has it."""
-        return {"by": self.by, "kind": self.kind, "reason": self.reason, "given_at": to_text(self.given_at)}
+        given = {"by": self.by, "kind": self.kind, "reason": self.reason, "given_at": to_text(self.given_at)}
+        return {**given, "signed": asdict(self.signed)} if self.signed else given
+
+
+class Proof(Protocol):
+    """What proves that the owner of one of the keys signed what is given, or why nothing does."""
+
+    def __call__(self, given: Mapping[str, str], signature: str, keys: Sequence[str]) -> Union[Signed, str]: ...
 
 
 def parse_approvers(rows: Any) -> list[Approver]:
@@ -61,7 +72,8 @@ def parse_approvers(rows: Any) -> list[Approver]:
         mail = texts(row.get("mail") or None, what=f"The mail of approver {name!r}")
         # Logins are often what stands before the @.
         known = (*accounts, *mail, *(address.partition("@")[0] for address in mail))
-        approvers.append(Approver(name=name, kinds=kinds or None, accounts=known, told_apart=bool(accounts)))
+        keys = require_keys(texts(row.get("keys"), what=f"The keys of approver {name!r}"), whose=name)
+        approvers.append(Approver(name=name, kinds=kinds or None, accounts=known, told_apart=bool(accounts), keys=keys))
     return approvers
 
 
@@ -75,7 +87,14 @@ def is_given(approval: Any) -> bool:
 
 
 def judge(
-    row: Any, approvers: Sequence[Approver], *, operator: str, account: str = "", now: datetime, valid_for: timedelta
+    row: Any,
+    approvers: Sequence[Approver],
+    *,
+    operator: str,
+    account: str = "",
+    now: datetime,
+    valid_for: timedelta,
+    proof: Proof,
 ) -> Union[Approval, str]:
     """The approval, or why it allows nothing, as the last words of a sentence."""
     approval = _read(row)
@@ -89,7 +108,7 @@ def judge(
     named = [approver for approver in approvers if _same(approver.name, approval.by)]
     fault = _fault(approval, named, approvers=approvers, operator=operator, account=account)
     # By the name that the policy writes, however it was typed.
-    return fault or replace(approval, by=named[0].name)
+    return fault or _signed(replace(approval, by=named[0].name), named, str(row.get("signature") or ""), proof=proof)
 
 
 def doubt(approval: Approval, approvers: Sequence[Approver], *, operator: str) -> str:
@@ -106,9 +125,9 @@ def _read(row: Any) -> Union[Approval, str]:
     """The approval, or what is wrong with its form."""
     if not isinstance(row, Mapping):
         return f"it must be a mapping with {_listed(_APPROVAL)}"
-    unknown = [str(key) for key in row if key not in _APPROVAL]
+    unknown = [str(key) for key in row if key not in (*_APPROVAL, "signature")]
     if unknown:
-        return f"it has {_listed(unknown)}, which nobody reads, and takes {_listed(_APPROVAL)}"
+        return f"it has {_listed(unknown)}, which nobody reads, and takes {_listed((*_APPROVAL, 'signature'))}"
     given = {field: " ".join(str(row.get(field) or "").split()) for field in _APPROVAL}
     missing = [field for field in _APPROVAL if not given[field]]
     if missing:
@@ -137,6 +156,17 @@ def _fault(
     if any(_among(who, (one.name, *one.accounts)) for one in named for who in (operator, account) if who.strip()):
         return f"{approval.by} does the work and cannot approve it too, so ask another approver"
     return ""
+
+
+def _signed(approval: Approval, named: Sequence[Approver], signature: str, *, proof: Proof) -> Union[Approval, str]:
+    """The approval with its proof, where policy has keys of the approver; or why it is not theirs."""
+    keys = [key for approver in named for key in approver.keys]
+    if keys:
+        signed = proof(approval.as_dict(), signature, keys)
+        return signed if isinstance(signed, str) else replace(approval, signed=signed)
+    if signature.strip():
+        return f"policy lists no key of {approval.by}, so nobody can check its signature: add keys in policy_approvers"
+    return approval
 
 
 def _among(name: str, names: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Optional
 
-from .approvals import DAY, Approval, Approver, doubt, is_given, judge
+from .approvals import DAY, Approval, Approver, Proof, doubt, is_given, judge
 from .openings import Opening, next_opening, open_at
 from .policy import IMPACTS, Blackout, Window
 from .times import span, when
@@ -74,12 +74,19 @@ class Decision:
 
 
 def decide(
-    policy: Policy, work: Work, *, approval: Any = None, operator: str = "", account: str = "", now: datetime
+    policy: Policy,
+    work: Work,
+    *,
+    approval: Any = None,
+    operator: str = "",
+    account: str = "",
+    now: datetime,
+    proof: Proof,
 ) -> Decision:
     """Decides by the class of the work. approval: as it was handed in; one that is not needed is not looked at.
 
-    operator: who does the work. account: under which account. now: aware.
-    Raises MaintenanceError for a moment in a far year.
+    operator: who does the work. account: under which account. now: aware. proof: of an approval that is signed.
+    Raises MaintenanceError for a moment in a far year, and where a signature cannot be checked.
     """
     if work.work_class == "observe":
         return Decision(True, "Work that only looks is permitted at any time.")
@@ -101,6 +108,7 @@ def decide(
         account=account,
         now=now,
         valid_for=policy.approval_valid_for,
+        proof=proof,
     )
     if isinstance(judged, str):
         return replace(decision, reason=f"{decision.reason[:-1]}; the approval given does not help: {judged}.")

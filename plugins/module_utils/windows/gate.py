@@ -13,10 +13,12 @@ from ..clock import now_or, to_text
 from ..errors import MaintenanceError
 from ..findings import Finding
 from ..glue import Outcome
+from ..runner import Runner
 from .approvals import DAY, parse_approvers
 from .decide import WORK_CLASSES, Chance, Decision, Policy, Work, decide
 from .openings import Opening
 from .policy import IMPACTS, parse_blackouts, parse_windows
+from .signatures import Signatures
 from .times import parse_duration, span
 
 # A clock that differs by less is the same clock.
@@ -27,6 +29,7 @@ ARGUMENTS: dict[str, Any] = {
     "blackouts": {"type": "list", "elements": "dict", "default": []},
     "time_zone": {"type": "str", "default": "UTC"},
     "work_class": {"type": "str", "choices": list(WORK_CLASSES), "required": True},
+    "system": {"type": "str", "default": ""},
     "cadence": {"type": "str", "default": ""},
     "impact": {"type": "str", "choices": list(IMPACTS), "default": IMPACTS[0]},
     "needs": {"type": "str", "default": ""},
@@ -39,8 +42,8 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def gate(options: Mapping[str, Any], *, clock: datetime, check_mode: bool) -> Outcome:
-    """Decides by the options of the module. clock: the real time.
+def gate(options: Mapping[str, Any], *, clock: datetime, check_mode: bool, run: Runner) -> Outcome:
+    """Decides by the options of the module. clock: the real time. run: runs what checks signatures.
 
     Raises MaintenanceError where the work is refused; in check mode the outcome says that it would be.
     """
@@ -64,6 +67,7 @@ def gate(options: Mapping[str, Any], *, clock: datetime, check_mode: bool) -> Ou
         operator=_text(options, "operator"),
         account=_text(options, "account"),
         now=now,
+        proof=Signatures(run, system=_text(options, "system"), cadence=work.cadence).judge,
     )
     findings = [*_about_clock(now, clock=clock), _verdict(decision, work, now=now, check_mode=check_mode)]
     if not decision.permitted and not check_mode:

@@ -10,10 +10,12 @@ import pytest
 from ansible_collections.careops.maintenance.plugins.module_utils.clock import parse_moment, to_text
 from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
 from ansible_collections.careops.maintenance.plugins.module_utils.glue import Outcome
+from ansible_collections.careops.maintenance.plugins.module_utils.runner import run
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.approvals import parse_approvers
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.decide import Decision, Policy, Work, decide
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.gate import ARGUMENTS, gate
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.policy import parse_blackouts, parse_windows
+from ansible_collections.careops.maintenance.plugins.module_utils.windows.signatures import Signatures
 
 WINDOWS = [
     {
@@ -62,6 +64,9 @@ APPROVAL = {
 SATURDAY, SUNDAY, LAST_SUNDAY = "2026-11-21T12:00:00Z", "2026-11-22T02:40:00Z", "2026-11-29T02:40:00Z"
 
 
+NOBODY_SIGNS = Signatures(run, system="clinic", cadence="weekly").judge
+
+
 def at(text: str) -> datetime:
     return parse_moment(text, option="now")
 
@@ -76,7 +81,7 @@ def judged(
     )
     hours = timedelta(hours=work.pop("hours", 0))
     wanted = Work(work_class, needs=hours, **work)
-    return decide(policy, wanted, approval=approval, operator=operator, now=at(moment))
+    return decide(policy, wanted, approval=approval, operator=operator, now=at(moment), proof=NOBODY_SIGNS)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +275,9 @@ def test_an_approval_that_does_not_help(change: dict[str, Any], operator: str, s
 def test_another_name_for_oneself_is_told_by_the_account(account: str, permitted: bool) -> None:
     policy = Policy(approvers=parse_approvers(APPROVERS))
     work = Work(work_class="emergency")
-    decision = decide(policy, work, approval=APPROVAL, operator="jdoe", account=account, now=at(SATURDAY))
+    decision = decide(
+        policy, work, approval=APPROVAL, operator="jdoe", account=account, now=at(SATURDAY), proof=NOBODY_SIGNS
+    )
     assert decision.permitted is permitted
     assert permitted or "cannot approve it too" in decision.reason
 
@@ -301,7 +308,7 @@ def test_a_permitted_run_knows_when_it_may_begin_next() -> None:
 def opened(*, clock: str, check_mode: bool = False, **options: Any) -> Outcome:
     defaults = {name: option.get("default") for name, option in ARGUMENTS.items()}
     given = {"windows": WINDOWS, "work_class": "maintenance", "operator": "jdoe", "approvers": APPROVERS}
-    return gate({**defaults, **given, **options}, clock=at(clock), check_mode=check_mode)
+    return gate({**defaults, **given, **options}, clock=at(clock), check_mode=check_mode, run=run)
 
 
 def test_a_permitted_run_has_its_deadline_by_both_clocks() -> None:

@@ -132,6 +132,12 @@ options:
         description: Whether the endpoint expects the PROXY protocol before all else, as behind a load balancer.
         type: bool
         default: false
+      may_be_stopped:
+        description:
+          - Whether it is in order that nothing listens there, as on a standby. A server that listens is judged all the
+            same, and one that does not answer is V(unknown).
+        type: bool
+        default: false
   tls_minimum:
     description:
       - Oldest TLS version that endpoints may accept; with V(""), it is not checked.
@@ -178,6 +184,10 @@ options:
         default: 127.0.0.1
       self_signed:
         description: Whether certificates that signed themselves are expected, as between a database and its clients.
+        type: bool
+        default: false
+      may_be_stopped:
+        description: As O(endpoints[].may_be_stopped), for all places where the service serves.
         type: bool
         default: false
   recurse:
@@ -480,6 +490,7 @@ _SPEC: dict[str, dict[str, Any]] = {
             "tls_ciphers": {"type": "list", "elements": "str"},
             "certificate": {"type": "path"},
             "proxy_protocol": {"type": "bool", "default": False},
+            "may_be_stopped": {"type": "bool", "default": False},
         },
     },
     "services": {
@@ -495,6 +506,7 @@ _SPEC: dict[str, dict[str, Any]] = {
             "config": {"type": "path"},
             "address": {"type": "str", "default": "127.0.0.1"},
             "self_signed": {"type": "bool", "default": False},
+            "may_be_stopped": {"type": "bool", "default": False},
         },
     },
     "tls_minimum": {"type": "str", "default": "", "choices": _VERSIONS},

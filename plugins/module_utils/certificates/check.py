@@ -58,10 +58,16 @@ def check(policy: Policy, *, now: datetime, runner: Runner = run, writes: bool =
     # Before the dates are judged: the end of a link is no matter where the chain holds without it.
     trusted = _trust(gathered, policy, stores, now=now.timestamp(), runner=runner) if stores else []
     outcome = _judge(gathered, policy, now=now, files=len(paths))
+    resting = {one.endpoint.label for one in presented if one.resting}
+    if resting:
+        from .services.served import resting as at_rest
+
+        outcome.findings = [*outcome.findings, *at_rest(presented)]
     if wishes:
         from .tls.probe import look_all
 
         dead = {one.endpoint.label: one.problem for one in presented if one.dead}
+        wishes = [(endpoint, wish) for endpoint, wish in wishes if endpoint.label not in resting]
         outcome.findings = [*outcome.findings, *look_all(wishes, timeout=policy.timeout, dead=dead)]
     outcome.findings = [*outcome.findings, *trusted]
     if found is not None:
@@ -186,6 +192,8 @@ def _chunk(count: int) -> int:
 def _take_presented(gathered: Gathered, presented: Sequence[Presented], *, first_source: int) -> None:
     scanner = Scanner()
     for source, one in enumerate(presented, first_source):
+        if one.resting:
+            continue
         label = one.endpoint.label
         look, fresh = scanner.handshake(label, source, one.certificates)
         gathered.add([([look._replace(problem=look.problem or one.problem)], fresh)])

@@ -34,7 +34,7 @@ class Endpoint:
     than the policy's. self_signed: whether such a certificate is expected. starttls: one of STARTTLS_PORTS, for
     a server that speaks that protocol first. tls_minimum, tls_ciphers: instead of the policy's, where given.
     certificate: file that begins with the certificate it is to serve. proxy_protocol: whether a proxy has to say
-    first for whom it comes.
+    first for whom it comes. may_be_stopped: whether it is in order that nothing listens there, as on a standby.
     """
 
     host: str
@@ -48,6 +48,7 @@ class Endpoint:
     tls_ciphers: Optional[Sequence[str]] = None
     certificate: Optional[str] = None
     proxy_protocol: bool = False
+    may_be_stopped: bool = False
 
     @property
     def label(self) -> str:
@@ -89,9 +90,16 @@ class Presented:
     """The certificates of the handshake (DER, the server's own first), or why there are none.
 
     dead: whether TLS did not even begin, or nothing came back, so that more questions would only cost time.
+    refused: whether nothing listens there.
     """
 
     endpoint: Endpoint
     certificates: Sequence[bytes] = ()
     problem: str = ""
     dead: bool = False
+    refused: bool = False
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing listens there, and nothing has to. A server that does not answer is another matter."""
+        return self.refused and self.endpoint.may_be_stopped

@@ -60,7 +60,8 @@ def _fetch(endpoint: Endpoint, *, context: ssl.SSLContext, timeout: float) -> Pr
             if presented:
                 return Presented(endpoint, presented)
         dead = not begun or isinstance(error, socket.timeout)
-        return Presented(endpoint, problem=connection.why(error, timeout=timeout), dead=dead)
+        refused = isinstance(error, ConnectionRefusedError)
+        return Presented(endpoint, problem=connection.why(error, timeout=timeout), dead=dead, refused=refused)
 
 
 def chain_by_openssl(

@@ -30,12 +30,14 @@ class Service:
     """A service to look at. config: its main file, or a pattern; where Debian has it, where it is not given.
 
     address: where to connect to what listens on all addresses. self_signed: whether such certificates are expected.
+    may_be_stopped: whether it is in order that it does not run, as on a standby.
     """
 
     kind: str
     config: Optional[str] = None
     address: str = "127.0.0.1"
     self_signed: bool = False
+    may_be_stopped: bool = False
 
 
 @dataclass
@@ -51,7 +53,8 @@ class Found:
     def held_against(self, presented: Sequence[Presented], *, timeout: float) -> list[Finding]:
         """All findings on services, by what was presented. timeout: seconds for an endpoint that is asked again."""
         by_key = {_key(one.endpoint): one for one in presented}
-        served_ones = [by_key[_key(pledge.endpoint)] for pledge in self.pledges]
+        pledges = [pledge for pledge in self.pledges if not by_key[_key(pledge.endpoint)].resting]
+        served_ones = [by_key[_key(pledge.endpoint)] for pledge in pledges]
 
         def again(endpoints: Sequence[Endpoint]) -> Sequence[Presented]:
             from ..handshake import fetch_all
@@ -65,7 +68,7 @@ class Found:
 
         return [
             *self.findings,
-            *served.findings(self.pledges, served_ones, ask_again=again, ask_by_kind=by_kind),
+            *served.findings(pledges, served_ones, ask_again=again, ask_by_kind=by_kind),
         ]
 
 
@@ -87,7 +90,7 @@ def find(
         for path in _configs(service):
             reading = _READERS[service.kind].read(path, files)
             made = plan(reading.uses, address=service.address, leaves=leaves)
-            _take_endpoints(found, made, known, self_signed=service.self_signed)
+            _take_endpoints(found, made, known, service)
             found.sources += [one for one in _sources(reading, service, exclude) if one not in found.sources]
             found.findings += _findings(service, path, reading, [*reading.troubles, *made.troubles])
             found.uses += [entry for use in reading.uses for entry in _described(use, made.asked[use])]
@@ -100,11 +103,12 @@ def _configs(service: Service) -> list[str]:
     return sorted(glob.glob(pattern)) or [pattern]
 
 
-def _take_endpoints(found: Found, made: Plan, known: dict[tuple[Any, ...], Endpoint], *, self_signed: bool) -> None:
+def _take_endpoints(found: Found, made: Plan, known: dict[tuple[Any, ...], Endpoint], service: Service) -> None:
     """Takes the plan's pledges over. known: all endpoints by key; those that were named by hand stay as they are."""
     held = {_key(pledge.endpoint) for pledge in found.pledges}
     for pledge in made.pledges:
-        endpoint = known.setdefault(_key(pledge.endpoint), replace(pledge.endpoint, self_signed=self_signed))
+        new = replace(pledge.endpoint, self_signed=service.self_signed, may_be_stopped=service.may_be_stopped)
+        endpoint = known.setdefault(_key(pledge.endpoint), new)
         if _key(endpoint) not in held:
             held.add(_key(endpoint))
             found.pledges.append(replace(pledge, endpoint=endpoint))

@@ -65,6 +65,20 @@ def findings(
     return [look.finding() for look in looks + others]
 
 
+def resting(presented: Sequence[Presented]) -> list[Finding]:
+    """Of endpoints where nothing listens, and nothing has to."""
+    return [
+        Finding(
+            check=SERVED,
+            subject=printable(one.endpoint.label),
+            status="ok",
+            message=f"Nothing listens at {one.endpoint.label}, and policy says that it may be stopped.",
+        )
+        for one in presented
+        if one.resting
+    ]
+
+
 class _Look:
     """What was seen at an endpoint, and in those of its files that count.
 

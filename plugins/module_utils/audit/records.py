@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from typing import Any, Optional
 
 from ..findings import Finding
+from ..record.parcel import PARTS
 from ..report.humanise import count
 from . import entry
 
-# What a run leaves for programs and people.
-FILES = ("before.json", "record.json", "findings.jsonl", "report.html")
+# What a run leaves on the records host: what was planned, and what was delivered.
+FILES = ("before.json", *PARTS)
 CLOSED, ATTACHED, PRUNED = "close_run", "attach_document", "prune"
 _WORTH_READING = tuple(f'"action":"{action}"'.encode() for action in (CLOSED, ATTACHED, PRUNED))
 # A record is on the host some moments before the log is told of it.

@@ -36,6 +36,8 @@ def deliver(folder: Path, log: Log, *, outcome: str = "ok") -> None:
         ("report.html", "<p>ok</p>"),
         ("record.json", json.dumps({"run": run, "verdict": {"outcome": outcome}})),
         ("findings.jsonl", '{"check": "backup.age"}\n'),
+        ("journal.jsonl", '{"kind": "ok"}\n'),
+        ("metrics.prom", "careops_run_seconds_of_weekly 12\ncareops_run_ok 1\n"),
     ):
         write(folder / RUN / name, content)
     log.run("append", run=str(folder / RUN))

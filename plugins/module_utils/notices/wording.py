@@ -55,6 +55,9 @@ def subject_of(event: str, context: Row) -> str:
     if event in _DATED:
         parts = (f"{said} {window['short']}", window["duration"], window["impact_words"])
         said = ", ".join(part for part in parts if part)
+        if context["note"]:
+            # Some channels carry the subject alone, and people have read another one before.
+            said = f"CHANGED, {said}"
     elif event == "escalation":
         escalation = context["escalation"]
         said = "please answer" if escalation["first"] else f"NOBODY ANSWERED, level {escalation['level']}"

@@ -201,6 +201,13 @@ def test_a_change_says_what_was_told_before_and_takes_the_place_of_what_waits() 
         "This is a change: it ends Sunday 12 July 2026 08:00 UTC, 10:00 Europe/Amsterdam, and not Sunday 12 July 2026 "
         "04:00 UTC, 06:00 Europe/Amsterdam; downtime is planned, where it was: downtime is possible."
     )
+    # What goes out as an SMS is the subject alone.
+    assert [one["subject"] for one in first.values()] == [
+        "clinic: maintenance 2026-07-12 02:00 Europe/Amsterdam, 4 h, downtime is possible"
+    ]
+    assert (
+        notice["subject"] == "clinic: CHANGED, maintenance 2026-07-12 02:00 Europe/Amsterdam, 8 h, downtime is planned"
+    )
     assert notice["supersedes"] == [f"{KEY}.PT72H"]
     assert notice["channels"] == ["mail", "sms"]
     assert notice["data"]["window"]["closes"] == "2026-07-12T08:00:00Z"

@@ -98,15 +98,20 @@ options:
     description: The account that the work is done under, which must not be the approver's either.
     type: str
     default: ""
+  statement:
+    description:
+      - File for the line that the approver has to sign, byte for byte, where the work is refused because their
+        signature is missing or wrong. Not written in check mode.
+    type: path
 attributes:
   check_mode:
     support: full
     description:
-      - Changes nothing in either mode. In check mode, work that would be refused does not fail the task;
+      - Changes nothing but O(statement). In check mode, work that would be refused does not fail the task;
         V(window.gate) is a warning then, and RV(details.permitted) is false.
   diff_mode:
     support: none
-    description: Changes nothing, so there is no difference to show.
+    description: Changes nothing that is maintained, so there is no difference to show.
   platform:
     platforms: posix
     support: full

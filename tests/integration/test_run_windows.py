@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab.approvers import signer
 from tests.lab.postgres import Server
-from tests.lab.runs import ALWAYS, Platform
+from tests.lab.runs import ALWAYS, Platform, read_record
 
 SUNDAY = {
     "name": "primary",
@@ -30,7 +30,6 @@ APPROVED = {
     "run_open_approval_kind": "security_patch",
     "run_open_approval_reason": "It is being exploited.",
 }
-SIGNED = {"given_at": "approved_at", "kind": "approval_kind", "reason": "approval_reason"}
 
 
 @pytest.fixture
@@ -96,11 +95,13 @@ def test_an_approval_that_was_signed_is_proven_by_the_record_and_named_in_the_re
 ) -> None:
     ada = signer(tmp_path, "Ada Muster")
     platform.variables.update(APPROVED, run_open_now=OUTSIDE, policy_approvers=[{**APPROVERS[0], "keys": [ada.public]}])
-    given = {key: APPROVED[f"run_open_{name}"] for key, name in SIGNED.items()}
-    signature = ada.approve(**given, system="toy", cadence="toy")
+    assert platform.run("quiet").status == 2
+    # What the refused run left is what the approver signs.
+    line = platform.newest().with_name("approval.txt").read_text()
+    signature = ada.sign(line.removesuffix("\n"))
     run = platform.run("quiet", arguments=("-e", f"run_open_approval_signature='{signature}'"))
     assert run.status == 0, run.output
-    record = platform.record()
+    record = read_record(platform.newest())
     assert ada.verifies(record["run"]["approval"], tmp_path)
     # It is known of the run, and no policy.
     assert [row["check"] for row in record["attention"] if row["check"] == "run.given"] == []

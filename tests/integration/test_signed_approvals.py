@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from ansible_collections.careops.maintenance.plugins.module_utils.errors import MaintenanceError
 from ansible_collections.careops.maintenance.plugins.module_utils.runner import Completed
 from ansible_collections.careops.maintenance.plugins.module_utils.windows.signatures import Signatures
-from tests.lab.approvers import Signer, signer
+from tests.lab.approvers import NAMESPACE, Signer, signer
 from tests.lab.modules import findings_of, run_module
 
 NOW = "2026-11-21T14:30:00Z"
@@ -71,6 +72,30 @@ def test_without_a_signature_the_line_is_shown_and_that_line_will_do(ada: Signer
     assert asked(ada, ada.sign(line.group()))["details"]["permitted"]
 
 
+def test_what_is_to_be_signed_is_left_as_a_file_whatever_is_wrong(ada: Signer, ben: Signer, tmp_path: Path) -> None:
+    file = tmp_path / "approval.txt"
+    for wrong in ("", ben.approve(**GIVEN, **PURPOSE), "none"):
+        file.unlink(missing_ok=True)
+        assert asked(ada, wrong, statement=str(file))["failed"]
+        subprocess.run(
+            ["ssh-keygen", "-Y", "sign", "-n", NAMESPACE, "-f", str(ada.key), str(file)],
+            capture_output=True,
+            check=True,
+        )
+        signature = file.with_suffix(".txt.sig")
+        assert asked(ada, signature.read_text(), statement=str(tmp_path / "none"))["details"]["permitted"]
+        signature.unlink()
+    assert not (tmp_path / "none").exists()
+    assert asked(ada, statement=str(tmp_path / "missing" / "approval.txt"))["failed"]
+
+
+def test_what_is_signed_looks_like_what_it_is(ada: Signer) -> None:
+    reason = "nothing \u202emetsys\u202c \x1b[2K\ud800."
+    refused = asked(ada, approval={"by": ada.name, **GIVEN, "reason": reason})
+    assert refused["failed"]
+    assert '"reason": "nothing \ufffdmetsys\ufffd \ufffd[2K\ufffd."' in refused["msg"]
+
+
 def test_a_command_line_may_make_spaces_of_line_ends(ada: Signer) -> None:
     signature = ada.approve(**GIVEN, **PURPOSE)
     for mangled in (" ".join(signature.split("\n")), signature.replace("\n", "\r\n"), f"\n\n{signature}\n"):
@@ -128,10 +153,15 @@ def test_a_damaged_signature(ada: Signer) -> None:
 
 def test_a_signature_that_nobody_can_check_is_not_believed(ada: Signer) -> None:
     signature = ada.approve(**GIVEN, **PURPOSE)
-    refused = asked(ada, signature, keys=[])
-    assert "policy lists no key of Ada Moreau, so nobody can check its signature" in refused["msg"]
-    # Another approver's name does not get around it either.
-    assert asked(ada, signature, by="Cora Lind")["failed"]
+    refused = asked(ada, signature, by="Cora Lind")
+    assert "policy lists no key of Cora Lind, so nobody can check its signature" in refused["msg"]
+
+
+@pytest.mark.parametrize("keys", [[], None])
+def test_taking_back_a_key_makes_no_typed_name_enough(ada: Signer, keys: Any) -> None:
+    approver = {"name": ada.name, "accounts": ["amoreau"], "keys": keys}
+    refused = asked(ada, approvers=[approver])
+    assert "The keys of approver 'Ada Moreau' are empty: name some" in refused["msg"]
 
 
 def test_a_signature_does_not_let_somebody_approve_their_own_work(ada: Signer) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Optional, Protocol, Union
 
 from ..clock import parse_moment, to_text
 from ..errors import MaintenanceError
+from ..report.humanise import clean
 from .policy import require_rows, texts
 from .signatures import Signed, require_keys
 from .times import span
@@ -72,9 +73,20 @@ def parse_approvers(rows: Any) -> list[Approver]:
         mail = texts(row.get("mail") or None, what=f"The mail of approver {name!r}")
         # Logins are often what stands before the @.
         known = (*accounts, *mail, *(address.partition("@")[0] for address in mail))
-        keys = require_keys(texts(row.get("keys"), what=f"The keys of approver {name!r}"), whose=name)
+        keys = _keys(row, name=name)
         approvers.append(Approver(name=name, kinds=kinds or None, accounts=known, told_apart=bool(accounts), keys=keys))
     return approvers
+
+
+def _keys(row: Mapping[str, Any], *, name: str) -> tuple[str, ...]:
+    """The approver's public keys. A list that was emptied is none: a key that is taken back makes no name believed."""
+    keys = texts(row.get("keys"), what=f"The keys of approver {name!r}")
+    if "keys" in row and not keys:
+        raise MaintenanceError(
+            f"The keys of approver {name!r} are empty: name some, take the person off the list, "
+            "or leave keys out where their typed name is to be enough."
+        )
+    return require_keys(keys, whose=name)
 
 
 def is_given(approval: Any) -> bool:
@@ -128,7 +140,8 @@ def _read(row: Any) -> Union[Approval, str]:
     unknown = [str(key) for key in row if key not in (*_APPROVAL, "signature")]
     if unknown:
         return f"it has {_listed(unknown)}, which nobody reads, and takes {_listed((*_APPROVAL, 'signature'))}"
-    given = {field: " ".join(str(row.get(field) or "").split()) for field in _APPROVAL}
+    # What is signed is what a person read, so nothing in it may look like something else.
+    given = {field: " ".join(clean(row.get(field) or "").split()) for field in _APPROVAL}
     missing = [field for field in _APPROVAL if not given[field]]
     if missing:
         return f"it lacks {_listed(missing)}"

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Optional
 
 from ..clock import now_or, to_text
 from ..errors import MaintenanceError
+from ..files import write_atomic
 from ..findings import Finding
 from ..glue import Outcome
 from ..runner import Runner
@@ -38,6 +40,7 @@ ARGUMENTS: dict[str, Any] = {
     "approval_valid_for": {"type": "str", "default": "PT24H"},
     "operator": {"type": "str", "default": ""},
     "account": {"type": "str", "default": ""},
+    "statement": {"type": "path"},
     "now": {"type": "str"},
 }
 
@@ -60,6 +63,7 @@ def gate(options: Mapping[str, Any], *, clock: datetime, check_mode: bool, run: 
         impact=options["impact"],
         needs=_length(options, "needs") or timedelta(0),
     )
+    signatures = Signatures(run, system=_text(options, "system"), cadence=work.cadence)
     decision = decide(
         policy,
         work,
@@ -67,12 +71,21 @@ def gate(options: Mapping[str, Any], *, clock: datetime, check_mode: bool, run: 
         operator=_text(options, "operator"),
         account=_text(options, "account"),
         now=now,
-        proof=Signatures(run, system=_text(options, "system"), cadence=work.cadence).judge,
+        proof=signatures.judge,
     )
     findings = [*_about_clock(now, clock=clock), _verdict(decision, work, now=now, check_mode=check_mode)]
     if not decision.permitted and not check_mode:
+        _write_down(signatures.wanted, path=_text(options, "statement"))
         raise MaintenanceError(decision.reason, findings=findings)
     return Outcome(findings=findings, details=_details(decision, now=now, clock=clock))
+
+
+def _write_down(wanted: str, *, path: str) -> None:
+    """Leaves what has to be signed as a file: a terminal breaks the line, and then it is another one."""
+    if wanted and path:
+        # The refusal has it as well.
+        with contextlib.suppress(OSError):
+            write_atomic(path, wanted.encode(), mode=0o644)
 
 
 def _length(options: Mapping[str, Any], option: str) -> Optional[timedelta]:

@@ -45,9 +45,13 @@ class Signed:
 
 
 class Signatures:
-    """Checks what approvers signed with the ssh-keygen of this host. system, cadence: what the work is for."""
+    """Checks what approvers signed with the ssh-keygen of this host. system, cadence: what the work is for.
+
+    wanted: the line that should have been signed, with its line end; empty where none was asked for.
+    """
 
     def __init__(self, run: Runner, *, system: str, cadence: str) -> None:
+        self.wanted = ""
         self._run = run
         self._purpose = {"system": system, "cadence": cadence}
 
@@ -57,6 +61,7 @@ class Signatures:
         Raises MaintenanceError where ssh-keygen is missing or too old, or reads one of the keys as none.
         """
         line = json.dumps({**given, **self._purpose}, sort_keys=True, ensure_ascii=False)
+        self.wanted = f"{line}\n"
         if not signature.strip():
             return f"policy has keys of {given['by']}, who must sign this line, as docs/windows.md says: {line}"
         armor = _armored(signature)

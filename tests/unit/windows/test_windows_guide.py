@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.splitter import parse_kv
 
 from ansible_collections.careops.maintenance.plugins.filter import windows as filters
 from ansible_collections.careops.maintenance.plugins.module_utils.clock import parse_moment
@@ -17,6 +20,7 @@ from ansible_collections.careops.maintenance.plugins.test import windows as jinj
 from tests.lab.modules import ROOT
 
 GUIDE = (ROOT / "docs" / "windows.md").read_text()
+README = (ROOT / "roles" / "run_open" / "README.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```\n+((?:^\|[^\n]*\n)*)", GUIDE, flags=re.DOTALL | re.MULTILINE)
 POLICIES = [(yaml.safe_load(text), table) for text, table in EXAMPLES if "policy_windows:" in text]
 
@@ -56,6 +60,17 @@ def test_the_approvers_are_read() -> None:
         ["Ada Moreau", "Ben Okafor"],
         ["Ada Moreau"],
     ]
+
+
+@pytest.mark.parametrize("guide", [GUIDE, README], ids=["windows", "run_open"])
+def test_the_commands_give_their_variables_whole(guide: str) -> None:
+    """Ansible takes apart at its spaces what the shell hands it: quotation marks for the shell alone are lost."""
+    commands = re.findall(r"^    (ansible-playbook (?:.*\\\n)*.*)$", guide, flags=re.MULTILINE)
+    given = [
+        parse_kv(after) for command in commands for before, after in pairwise(shlex.split(command)) if before == "-e"
+    ]
+    assert any(" " in variables.get("run_open_approved_by", "") for variables in given)
+    assert [variables for variables in given if len(variables) != 1] == []
 
 
 def test_the_filters_and_the_test_are_those_there_are() -> None:

@@ -163,6 +163,17 @@ def test_a_later_notice_takes_the_place_of_one_that_waits(tmp_path: Path) -> Non
     assert states(tmp_path) == {"mail": "delivered", "chat": "dropped"}
 
 
+def test_where_the_later_notice_does_not_go_the_earlier_one_waits_on_unless_all_of_it_is_off(tmp_path: Path) -> None:
+    keep(tmp_path, "claim", notices=[notice()])
+    keep(tmp_path, "settle", outcomes=[outcome("mail"), outcome("chat", reason="it is away")])
+    reminder = notice("n2", event="reminder", channels=["mail"], supersedes=["n1"])
+    assert due(keep(tmp_path, "claim", notices=[reminder], now=at(1))) == {"n1": ["chat"], "n2": ["mail"]}
+    keep(tmp_path, "settle", outcomes=[outcome("chat", reason="it is away")], now=at(1))
+    cancel = notice("n3", event="cancel", channels=["mail"], supersedes=["n1", "n2"])
+    assert due(keep(tmp_path, "claim", notices=[cancel], now=at(2))) == {"n3": ["mail"]}
+    assert states(tmp_path) == {"mail": "delivered", "chat": "dropped"}
+
+
 def test_a_notice_of_a_run_is_queued_for_the_channels_that_missed_it(tmp_path: Path) -> None:
     queued = notice(channels=["chat"], delivered=["mail"], reasons={"chat": "it is away"}, event="finish")
     result = keep(tmp_path, "add", notices=[queued])

@@ -22,7 +22,7 @@ from .channel import Notice, as_data
 from .compose import compose
 from .facts import opening_of
 from .templates import Templates
-from .told import Told, told_of
+from .told import ANNOUNCED, Told, told_of
 
 POLICY = "notice.policy"
 LATE = "notice.advance"
@@ -47,9 +47,9 @@ class House:
         """By opening, what people were told of it."""
         return told_of(self.known, system=self.system)
 
-    def channels(self, event: str) -> list[str]:
-        """The channels that take the event."""
-        return [name for name, events in self.takes.items() if events is None or event in events]
+    def channels(self, *wanted: str) -> list[str]:
+        """The channels that take one of the events."""
+        return [name for name, events in self.takes.items() if events is None or set(wanted) & set(events)]
 
 
 @dataclass
@@ -103,7 +103,8 @@ def _announce(opening: Opening, *, now: datetime, house: House, planned: Planned
         return
     planned.add(
         _notice(event, opening, identity=identity, house=house, note=changed),
-        channels=house.channels(event),
+        # That something changed concerns all who may have heard of it, by whatever notice.
+        channels=house.channels(*ANNOUNCED) if changed else house.channels(event),
         expires=to_text(opening.opens),
         # What still waits of the others says less, or something else.
         supersedes=list(
@@ -161,7 +162,7 @@ def cancel(openings: Sequence[Opening], *, now: datetime, house: House) -> Plann
         elif key in current and cancelled in house.known:
             notice = _notice("advance", current[key], identity=again, house=house, note="It takes place after all.")
             expires = to_text(current[key].opens)
-            planned.add(notice, channels=house.channels("advance"), expires=expires, supersedes=[cancelled])
+            planned.add(notice, channels=house.channels(*ANNOUNCED), expires=expires, supersedes=[cancelled])
     return planned
 
 
@@ -231,8 +232,11 @@ def _announced(house: House, *, now: datetime) -> Iterator[tuple[str, Sequence[R
 
 
 def _heard(channel: Row) -> bool:
-    """Whether readers of the channel may know of it: by it, some of them at least, or by word of mouth."""
-    return channel["state"] in ("delivered", "given_up") or bool(channel.get("left"))
+    """Whether readers of the channel may know of it: by it, some of them at least, or by word of mouth.
+
+    Of one that is still lent nobody knows how it went: whoever sent it may have been killed before they said so.
+    """
+    return channel["state"] in ("delivered", "given_up") or bool(channel.get("left") or channel.get("lease"))
 
 
 def _missed(opening: Opening, lead: timedelta, *, now: datetime) -> Finding:

@@ -72,8 +72,11 @@ def _claim(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mode
             entry = waiting.new_entry(notice, now=now, system=options["system"])
             actions.append(_action("queue", entry["identity"], check_mode))
             _write(ledger, entry, check_mode)
+            # A channel that does not take the later notice has only the earlier one; a cancellation ends both.
+            only = None if notice["event"] == "cancel" else list(entry["channels"])
             for old in notice.get("supersedes") or ():
-                actions += _drop(ledger, old, f"the notice {entry['identity']} took its place", now, check_mode)
+                words = f"the notice {entry['identity']} took its place"
+                actions += _drop(ledger, old, words, now, check_mode, only=only)
     for entry in _in_order(ledger, options["system"]):
         actions += _too_late(ledger, entry, options, now, check_mode)
         given_up = waiting.give_up(entry, now=now, terms=terms)

@@ -227,6 +227,15 @@ def test_a_reminder_tells_of_the_change_by_itself() -> None:
     assert planned(before(19), sent(found, now=before(20), known=known), windows=[LONGER])["notices"] == {}
 
 
+def test_a_change_reaches_whoever_heard_of_it_by_whatever_notice() -> None:
+    takes = {"sms": ["advance", "cancel"]}
+    known = sent(planned(before(70), takes=takes)["notices"], now=before(70))
+    # The channel takes no reminder, and the reminder tells of the change.
+    found = planned(before(20), known, takes=takes, windows=[LONGER])["notices"]
+    assert found[f"{KEY}.PT24H"]["channels"] == ["mail", "sms"]
+    assert planned(before(20), known, takes=takes)["notices"][f"{KEY}.PT24H"]["channels"] == ["mail"]
+
+
 def test_a_clock_that_goes_back_tells_of_a_change_once() -> None:
     known = sent(planned(before(30))["notices"], now=before(30))
     told = []
@@ -293,6 +302,17 @@ def test_only_who_was_told_is_told_of_the_end() -> None:
     other = [{**WINDOW, "name": "other", "announce": []}]
     found = planned(before(40), known, windows=other)["notices"]
     assert found[f"{KEY}.cancel"]["channels"] == ["mail"]
+
+
+def test_killed_before_it_was_noted_that_it_was_sent_its_readers_are_told_of_the_end() -> None:
+    known = sent(planned(before(48), channels=["mail"])["notices"], now=before(48))
+    (entry,) = known.values()
+    entry["channels"] = {"mail": {"state": "waiting", "attempts": 0, "next": entry["created"]}}
+    other = [{**WINDOW, "name": "other", "announce": []}]
+    # As long as nobody took it to send it, nobody knows of it.
+    assert planned(before(47), known, windows=other)["notices"][f"{KEY}.cancel"]["channels"] == []
+    assert waiting.lend(entry, now=before(48), terms=waiting.Terms()) == ["mail"]
+    assert planned(before(47), known, windows=other)["notices"][f"{KEY}.cancel"]["channels"] == ["mail"]
 
 
 def test_a_policy_that_lost_all_its_windows_cancels_nothing() -> None:

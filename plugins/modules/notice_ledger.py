@@ -45,8 +45,8 @@ options:
     description:
       - Notices, each with C(identity), C(event), C(outcome), C(subject), C(body), C(data) and C(channels), the names of
         the channels that are to take it.
-      - Of an advance notice also C(not_before), C(expires), C(supersedes) (identities that wait no longer on the channels
-        of this one, and on none where its event is V(cancel)) and C(superseded_by).
+      - Of an advance notice also C(not_before), C(expires), C(supersedes) (identities that wait no longer on the
+        channels of this one, and on none where its event is V(cancel)) and C(superseded_by).
       - For O(state=add) also C(delivered), the names of channels that took it already, C(reasons) by channel, and
         C(escalate), whether somebody has to acknowledge it.
     type: list

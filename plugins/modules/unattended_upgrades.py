@@ -155,6 +155,7 @@ attributes:
 extends_documentation_fragment:
   - careops.maintenance.attributes.acts
   - careops.maintenance.contract
+  - careops.maintenance.deadline
   - careops.maintenance.moment
 author:
   - careops contributors (@careops)
@@ -267,6 +268,8 @@ from ..module_utils.apt import job, packages, settings
 from ..module_utils.apt.configure import Target, check_name
 from ..module_utils.apt.reboot import RunningKernel
 from ..module_utils.clock import now_or
+from ..module_utils.deadline import LEFT, Deadline
+from ..module_utils.findings import Action
 from ..module_utils.glue import Outcome, conclude
 from ..module_utils.runner import run
 
@@ -285,6 +288,7 @@ def main() -> None:
             "lists_max_age": {"type": "float", "default": 2},
             "refresh_after": {"type": "float"},
             "lock_timeout": {"type": "int", "default": 60},
+            "deadline": {"type": "str", "default": ""},
             "now": {"type": "str"},
         },
         supports_check_mode=True,
@@ -317,21 +321,27 @@ def _work(module: AnsibleModule) -> Outcome:
     params = module.params
     root = os.path.realpath(params["root"])
     kernel = os.uname()
+    deadline = Deadline.from_options(params["deadline"], params["now"])
+    late = deadline.passed
     request = job.Request(
         root=root,
         target=Target(root=root, name=check_name(params["file_name"])),
         wanted=settings.wanted_settings(params["settings"]),
-        write=params["apply"],
+        write=params["apply"] and not late,
         check_mode=module.check_mode,
         security_origins=params["security_origins"],
         objective=params["security_update_objective"],
         lists_warning=params["lists_max_age"],
-        refresh_after=params["refresh_after"],
-        lock_timeout=params["lock_timeout"],
+        refresh_after=None if late else params["refresh_after"],
+        lock_timeout=deadline.bound(params["lock_timeout"]) if params["lock_timeout"] else 0,
         running=RunningKernel(kernel.release, kernel.version) if root == "/" else None,
         privileged=os.geteuid() == 0,
     )
-    return job.work(request, run=run, now=now_or(params["now"]))
+    outcome = job.work(request, run=run, now=now_or(params["now"]))
+    differs = any(one.check == "apt.configuration" and one.status != "ok" for one in outcome.findings)
+    if late and params["apply"] and differs:
+        outcome.actions = [Action("configure", request.target.path, False, "skipped", reason=LEFT), *outcome.actions]
+    return outcome
 
 
 if __name__ == "__main__":

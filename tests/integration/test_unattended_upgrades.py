@@ -416,6 +416,22 @@ def test_comparing_alone_writes_nothing(system: System) -> None:
     assert system.root.digest() == before
 
 
+def test_behind_the_end_of_the_window_it_only_looks(system: System) -> None:
+    before = system.root.digest()
+    wanted: dict[str, Any] = {"settings": {"automatic_reboot": False}, "refresh_after": 0.01}
+    late = system.run(deadline=(NOW - timedelta(seconds=1)).isoformat(), **wanted)
+    assert not late["changed"]
+    assert [(one["action"], one["outcome"], one["reason"]) for one in late["actions"]] == [
+        ("configure", "skipped", "the deadline has passed; it is left to the next maintenance window")
+    ]
+    assert findings_of(late, "apt.configuration", status="warning")
+    assert system.root.digest() == before
+    assert system.run(deadline=(NOW + timedelta(minutes=5)).isoformat(), settings=wanted["settings"])["changed"]
+    # What is as it should be was not left to anybody.
+    settled = system.run(deadline=(NOW - timedelta(seconds=1)).isoformat(), settings=wanted["settings"])
+    assert settled["actions"] == []
+
+
 @pytest.mark.parametrize("place", ["apt.conf.d/99local", "apt.conf"])
 def test_a_file_that_overrides_ours_is_named(system: System, place: str) -> None:
     path = system.root.folder / "etc/apt" / place
@@ -651,6 +667,9 @@ def test_the_role_sets_up_checks_and_settles(system: System, tmp_path: Path) -> 
     command = ("ansible-playbook", "-i", "localhost,", "-c", "local", str(path))
     before = system.root.digest()
     assert "changed=1" in _ansible(*command, "--check").stdout
+    over = '{"patching_deadline": "2026-01-01T00:00:00Z", "patching_install": true}'
+    late = _ansible(*command, "--check", "-e", over).stdout
+    assert "changed=0" in late and "Install |" not in late, late
     assert system.root.digest() == before
     first = _ansible(*command)
     assert "changed=1" in first.stdout, first.stdout + first.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 from pathlib import Path
@@ -170,12 +171,21 @@ def test_a_signature_does_not_let_somebody_approve_their_own_work(ada: Signer) -
 
 
 def test_keys_that_are_none_are_refused_and_not_repeated(ada: Signer) -> None:
-    for key in (ada.key.read_text(), "AAAAC3NzaC1lZDI1NTE5", 'command="sh" ' + ada.public):
+    kind, packed = ada.public.split()[:2]
+    part = (f"{kind} {packed[:40]}", f"{kind} {packed[:-4]}", f"{kind} {packed[:-1]}", f"ssh-rsa {packed}")
+    for key in (ada.key.read_text(), "AAAAC3NzaC1lZDI1NTE5", 'command="sh" ' + ada.public, *part):
         refused = asked(ada, "x", keys=[key])
         assert "The keys of approver 'Ada Moreau' must be public SSH keys" in refused["msg"]
         assert key.splitlines()[0] not in refused["msg"]
-    damaged = asked(ada, ada.approve(**GIVEN, **PURPOSE), keys=[ada.public[:40]])
-    assert damaged["msg"] == "One of the keys in policy_approvers is no public SSH key: copy it again."
+    # Every run says so, and not first the one that needs an approval.
+    assert asked(ada, keys=[part[0]], work_class="observe", approval={})["failed"]
+
+
+def test_what_ssh_keygen_reads_as_no_key_is_told(ada: Signer) -> None:
+    kind = b"ssh-ed25519"
+    packed = base64.b64encode(b"".join(len(one).to_bytes(4, "big") + one for one in (kind, b"short"))).decode()
+    refused = asked(ada, ada.approve(**GIVEN, **PURPOSE), keys=[f"{kind.decode()} {packed}"])
+    assert refused["msg"] == "One of the keys in policy_approvers is no public SSH key: copy it again."
 
 
 def test_an_old_ssh_keygen_is_told(ada: Signer) -> None:

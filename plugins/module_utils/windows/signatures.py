@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -28,11 +29,31 @@ _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]+")
 def require_keys(keys: Sequence[str], *, whose: str) -> tuple[str, ...]:
     """The public keys, each a line as in ~/.ssh/id_ed25519.pub. Raises MaintenanceError, which repeats no key."""
     lines = tuple(" ".join(key.split()) for key in keys)
-    if all(_KEY.fullmatch(line) for line in lines):
+    if all(_KEY.fullmatch(line) and _is_whole(line) for line in lines):
         return lines
     raise MaintenanceError(
         f"The keys of approver {whose!r} must be public SSH keys, each a line such as that of ~/.ssh/id_ed25519.pub."
     )
+
+
+def _is_whole(line: str) -> bool:
+    """Whether the key is of the type that stands before it, and nothing of it is missing (RFC 4253, section 6.6).
+
+    Nobody should learn in an emergency that a key was not copied to its end.
+    """
+    kind, packed = line.split(" ")[:2]
+    try:
+        rest = base64.b64decode(packed, validate=True)
+    except ValueError:
+        return False
+    parts = []
+    while rest:
+        end = 4 + int.from_bytes(rest[:4], "big")
+        if len(rest) < end:
+            return False
+        parts.append(rest[4:end])
+        rest = rest[end:]
+    return len(parts) > 1 and parts[0] == kind.encode()
 
 
 @dataclass(frozen=True)

@@ -217,6 +217,14 @@ def test_somebody_answers(tmp_path: Path) -> None:
     assert "m.berger" in second["actions"][0]["reason"]
 
 
+def test_who_answered_in_the_meantime_leaves_nobody_else_to_be_told(tmp_path: Path) -> None:
+    keep(tmp_path, "add", notices=[notice("n1", event="failure", channels=[], delivered=["mail"], escalate=True)])
+    level = notice("n1.level-1", event="escalation", data={"escalation": {"notice": "n1"}})
+    keep(tmp_path, "acknowledge", identity="n1", by="Anna")
+    # Planned before, claimed after.
+    assert due(keep(tmp_path, "claim", notices=[level, notice("n2")])) == {"n2": ["mail", "chat"]}
+
+
 def test_what_cannot_be_answered_is_refused(tmp_path: Path) -> None:
     assert "no ledger" in keep(tmp_path, "acknowledge", identity="n1", by="m")["msg"]
     keep(tmp_path, "add", notices=[notice(escalate=True)])

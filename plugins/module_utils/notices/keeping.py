@@ -68,7 +68,8 @@ def _claim(ledger: Ledger, options: Row, now: datetime, terms: Terms, check_mode
     """Stores what it does not know, ends what is too late, and lends what is due."""
     actions, findings, lent = [], [], []
     for notice in options["notices"]:
-        if not ledger.has(notice["identity"]):
+        # Somebody may have answered since it was planned.
+        if not ledger.has(notice["identity"]) and not _is_answered(ledger.entries.get(_cause(notice))):
             entry = waiting.new_entry(notice, now=now, system=options["system"])
             actions.append(_action("queue", entry["identity"], check_mode))
             _write(ledger, entry, check_mode)
@@ -238,7 +239,11 @@ def _action(verb: str, target: str, check_mode: bool, **more: Any) -> Action:
     return Action(verb, target, True, "planned" if check_mode else "done", **more)
 
 
-def _cause(entry: Entry) -> str:
+def _is_answered(entry: Optional[Row]) -> bool:
+    return bool(entry and entry.get("acknowledged"))
+
+
+def _cause(entry: Row) -> str:
     """The notice because of whose silence this one was written."""
     escalation = (entry.get("data") or {}).get("escalation") or {}
     return str(escalation.get("notice") or "")

@@ -42,6 +42,20 @@ def test_a_link_that_the_store_goes_around_is_no_alarm(tmp_path: Path, root: Mad
     assert links(*both)[link] == "critical"
 
 
+def test_it_is_no_alarm_either_where_another_place_has_more_of_it(tmp_path: Path, root: Made, store: Path) -> None:
+    """A service sends the old root's signature, another one the old root, too."""
+    old = authority("Old", days=ENDED)
+    crossed = authority("Root", issuer=old, key=root.key, days=ENDED)
+    leaf, middle = make(issuer=root), authority("Middle", issuer=root)
+    paths = [
+        bundle(tmp_path / "some.pem", leaf, crossed),
+        bundle(tmp_path / "more.pem", leaf, crossed, old),
+        bundle(tmp_path / "other.pem", make("other.example", issuer=middle), middle),
+    ]
+    sources = [{"path": str(path), "trust_store": str(store)} for path in paths]
+    assert links(*sources) == {"CN=Root -99": "ok", "CN=Old -99": "ok", "CN=Middle 1000": "ok"}
+
+
 def test_a_leaf_that_ends_before_does_not_make_its_link_an_alarm(tmp_path: Path, root: Made, store: Path) -> None:
     crossed = authority("Root", issuer=authority("Old"), key=root.key, days=NEAR)
     path = bundle(tmp_path / "served.pem", make(issuer=root, days=NEAR - 1), crossed)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab import services
-from tests.lab.certificates import NOW_TEXT, listening
+from tests.lab import certificates, services
+from tests.lab.certificates import NOW_TEXT, authority, bundle, listening
 from tests.lab.modules import findings_of, run_module
 from tests.lab.postgres import free_port
 from tests.lab.services import make, statuses
@@ -84,6 +84,40 @@ def test_a_server_that_listens_and_does_not_answer_is_not_stopped() -> None:
         endpoint = {"host": "127.0.0.1", "port": port, "may_be_stopped": True}
         result = run_module("cert_expiry", {"endpoints": [endpoint], "timeout": 0.5})
     assert [row["status"] for row in result["findings"] if row["subject"] == f"127.0.0.1:{port}"] == ["unknown"]
+
+
+def test_the_file_of_an_endpoint_named_by_hand_may_not_end_unseen(tmp_path: Path) -> None:
+    path = bundle(tmp_path / "ldap.pem", services.make("ldap.clinic.example", days=-1))
+    endpoint = {"host": "127.0.0.1", "port": free_port(), "may_be_stopped": True, "certificate": str(path)}
+    endpoint["server_name"] = "ldap.clinic.example"
+    result = run_module("cert_expiry", {"endpoints": [endpoint], "now": NOW_TEXT})
+    assert statuses(result, "certificate.expiry") == {str(path): "critical"}
+    assert statuses(result, "certificate.names") == {str(path): "ok"}
+    path.unlink()
+    result = run_module("cert_expiry", {"endpoints": [endpoint], "now": NOW_TEXT})
+    assert statuses(result, "certificate.readable") == {str(path): "unknown"}
+
+
+def test_the_chain_of_apache_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    """Then the certificate's file leads nowhere by itself; what ends in the other one is found."""
+    ca = authority()
+    middle = authority("Middle", issuer=ca, days=3)
+    leaf = certificates.make("portal.clinic.example", issuer=middle)
+    (tmp_path / "portal.key").write_bytes(leaf.key_pem)
+    for name, made in {"ca": ca, "chain": middle, "portal": leaf}.items():
+        bundle(tmp_path / f"{name}.pem", made)
+    port = free_port()
+    config = tmp_path / "apache2.conf"
+    config.write_text(
+        f"Listen 127.0.0.1:{port}\n<VirtualHost *:{port}>\nSSLEngine on\nSSLCertificateFile {tmp_path}/portal.pem\n"
+        f"SSLCertificateKeyFile {tmp_path}/portal.key\nSSLCertificateChainFile {tmp_path}/chain.pem\n</VirtualHost>\n"
+    )
+    wanted = {"kind": "apache", "config": str(config), "may_be_stopped": True}
+    options = {"services": [wanted], "trust_store": str(tmp_path / "ca.pem"), "now": NOW_TEXT}
+    result = run_module("cert_expiry", options)
+    assert findings_of(result, "certificate.trust") == []
+    expiry = {"portal.pem": "ok", "chain.pem": "critical"}
+    assert statuses(result, "certificate.expiry") == {str(tmp_path / name): how for name, how in expiry.items()}
 
 
 def test_an_endpoint_named_by_hand_may_be_stopped_too() -> None:

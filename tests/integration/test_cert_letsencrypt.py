@@ -15,7 +15,9 @@ from tests.lab import acme
 from tests.lab.certificates import DAY, NOW_TEXT, Made, make
 from tests.lab.modules import findings_of, run_module
 
-EXPIRY, CHAIN, KEY, READABLE = (f"certificate.{name}" for name in ("expiry", "chain_expiry", "key_match", "readable"))
+EXPIRY, CHAIN, KEY, READABLE, TRUST = (
+    f"certificate.{name}" for name in ("expiry", "chain_expiry", "key_match", "readable", "trust")
+)
 
 
 def look(*paths: Path, **options: Any) -> dict[str, Any]:
@@ -79,6 +81,18 @@ def test_the_live_folder(letsencrypt: Path, recurse: bool, place: str) -> None:
     keys = findings_of(result, KEY)
     assert [(one["subject"], one["status"]) for one in keys] == [(f"{live}/{name}/cert.pem", "ok") for name in names]
     assert keys[0]["message"].startswith(f"The private key in {live}/clinic.example/privkey.pem belongs to")
+
+
+def test_the_parts_of_a_lineage_need_not_lead_anywhere_by_themselves(letsencrypt: Path, ca: Made) -> None:
+    (letsencrypt / "ca.pem").write_bytes(ca.pem)
+    source = {"path": str(letsencrypt / "live"), "trust_store": str(letsencrypt / "ca.pem")}
+    (trust,) = findings_of(look(sources=[source]), TRUST)
+    assert (trust["status"], trust["value"]) == ("ok", 2)
+    # Where its whole lacks something, that is told, and where somebody uses the part alone.
+    (letsencrypt / "ca.pem").write_bytes(make("elsewhere", authority=True).pem)
+    assert [one["status"] for one in findings_of(look(sources=[source]), TRUST)] == ["critical"] * 2
+    part = {**source, "path": str(letsencrypt / "live/clinic.example/cert.pem")}
+    assert [one["status"] for one in findings_of(look(sources=[part]), TRUST)] == ["critical"]
 
 
 def test_a_lineage_whose_key_is_anothers(letsencrypt: Path) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.lab import acme
+from tests.lab.certificates import bundle, make
 from tests.lab.modules import findings_of
 from tests.lab.nginx import Nginx, nginx
 from tests.lab.renewals import BOX, Box, acted, fresh, outcome
@@ -76,6 +78,42 @@ def test_what_a_killed_run_obtained_is_not_ordered_again(web: Nginx, tmp_path: P
     assert box.served() == box.new.fingerprint == acme.fingerprint(box.certificate.read_bytes())
     assert "this run put it into use" in outcome(result, "renewal.leftover")["message"]
     assert box.renew()["actions"] == []
+
+
+def test_what_somebody_put_there_after_a_run_was_killed_stays(web: Nginx, tmp_path: Path) -> None:
+    """Bought in haste, say; its key may be nowhere else."""
+    box = Box(web, tmp_path, left=20)
+    box.entry["command"] = ["/bin/sh", "-c", "kill -9 $PPID"]
+    killed(box)
+    box.put(box.new)
+    web.reload()
+    result = box.renew()
+    assert "somebody has put another one in its place" in outcome(result, "renewal.leftover")["message"]
+    assert box.key.read_bytes() == box.new.key_pem and box.served() == box.new.fingerprint
+    assert result["actions"] == box.renew()["actions"] == []
+
+
+def test_a_server_may_have_certificates_for_two_kinds_of_keys(web: Nginx, tmp_path: Path) -> None:
+    """Who asks for no kind is shown the other one."""
+    box = Box(web, tmp_path, left=20)
+    key = rsa.generate_private_key(65537, 2048)
+    old, new = (make(BOX, days=days, lifetime=90, key=key) for days in (20, 89))
+    box.put(old)
+    box.brings(new)
+    other = bundle(tmp_path / "other.pem", box.new)
+    (tmp_path / "other.key").write_bytes(box.new.key_pem)
+    site = web.folder / "sites" / f"tls-{BOX}.conf"
+    more = f"ssl_certificate {other}; ssl_certificate_key {tmp_path}/other.key;"
+    site.write_text(site.read_text().replace("location", f"{more} location"))
+    web.reload()
+    assert outcome(box.renew(mode="check"), "renewal.served")["status"] == "ok"
+    result = box.renew()
+    assert outcome(result)["status"] == "ok", outcome(result)["message"]
+    assert outcome(result, "renewal.served")["evidence"]["served"] == new.fingerprint
+    assert box.served() == box.new.fingerprint
+    # A service that does not read it is seen as before.
+    box.put(old)
+    assert outcome(box.renew(mode="validate"), "renewal.served")["status"] == "critical"
 
 
 @pytest.mark.parametrize("left", ["half", "wrong name", "no name to hold it against"])

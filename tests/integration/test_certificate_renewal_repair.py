@@ -135,6 +135,31 @@ def test_a_trust_store_that_is_not_there_costs_no_order(box: Box) -> None:
     assert result["summary"]["worst"] in ("unknown", "critical") and result["changed"] is False
 
 
+def test_what_cannot_be_written_down_is_not_begun(box: Box) -> None:
+    (box.folder / "state").mkdir()
+    (box.folder / "state" / "box").write_text("a file where the folder should be\n")
+    result = box.renew(mode="force")
+    assert "could not be written down" in outcome(result)["message"] and box.orders() == 0
+    assert outcome(result)["evidence"]["cause"] == "resources"
+    assert outcome(result, "renewal.due")["status"] == "ok"
+
+
+def test_what_cannot_be_put_back_is_not_said_to_be_in_use(web: Nginx, tmp_path: Path) -> None:
+    """A client that writes what services read, and leaves what cannot be written to."""
+    box = Box(web, tmp_path, left=20, apart=False)
+    box.entry["command"] = ["/bin/sh", "-c", f"rm {box.key}; mkdir {box.key}; exit 1"]
+    result = box.renew()
+    assert outcome(result)["evidence"]["cause"] == "roll_back"
+    assert f"{box.key}: Is a directory" in outcome(result)["message"]
+    left = outcome(box.renew(), "renewal.leftover")
+    assert left["status"] == "critical" and f"{box.key}: Is a directory" in left["message"]
+    box.key.rmdir()
+    box.entry["command"] = ["/bin/sh", "-c", "exit 1"]
+    assert outcome(box.renew(), "renewal.leftover")["status"] == "ok"
+    assert (box.certificate.read_bytes(), box.key.read_bytes()) == (box.old.pem, box.old.key_pem)
+    box.remove()
+
+
 def test_names_that_are_none_are_refused(box: Box) -> None:
     box.entry["names"] = ["ä..example"]
     result = box.renew()

@@ -40,8 +40,9 @@ class Gathered:
     """What all looks show. Certificates are known by the SHA-256 of their DER.
 
     places: where each is, in the order of the sources. leaves: ends of chains; chains: of each leaf that has
-    one, its issuers, those that end first where it has several. issuing: what a leaf rests on. spare: what
-    stands in a chain that holds without it. supplied: roots that the host's packages bring.
+    one, its issuers, those that end first where it has several. issuing: what leaves rest on, each with all that
+    do, wherever that is. spare: what stands in a chain that holds without it. supplied: roots that the host's
+    packages bring.
     leaves_of: by number of the source. troubled: sources with problems. crowded: places with several leaves,
     which a path alone does not tell apart. seen: certificates with all their copies. keys: verdicts on the keys
     that stand beside their certificate. kept: the numbers of the sources whose leaves are kept in presented,
@@ -54,7 +55,7 @@ class Gathered:
     places: dict[bytes, list[str]] = field(default_factory=dict)
     leaves: dict[bytes, None] = field(default_factory=dict)
     chains: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
-    issuing: set[bytes] = field(default_factory=set)
+    issuing: dict[bytes, dict[bytes, None]] = field(default_factory=dict)
     spare: set[bytes] = field(default_factory=set)
     supplied: frozenset[bytes] = frozenset()
     leaves_of: dict[int, dict[bytes, None]] = field(default_factory=dict)
@@ -97,8 +98,8 @@ class Gathered:
                 known = self.chains.get(leaf)
                 if known is None or self.chain_end(issuers).not_after < self.chain_end(known).not_after:
                     self.chains[leaf] = issuers
-                self.issuing.update(issuers)
                 for identity in issuers:
+                    self.issuing.setdefault(identity, {})[leaf] = None
                     self._at(identity, place)
         if source in self.kept:
             came = {identity: None for _leaf, issuers in chains for identity in issuers}
@@ -118,7 +119,8 @@ class Gathered:
 
     def do_without(self, needless: set[bytes]) -> None:
         """Takes these issuers out of the chains, which hold without them."""
-        self.issuing -= needless
+        for issuer in needless:
+            del self.issuing[issuer]
         self.spare |= needless
         for leaf, issuers in list(self.chains.items()):
             left = tuple(issuer for issuer in issuers if issuer not in needless)

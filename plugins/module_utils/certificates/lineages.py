@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-_CERTIFICATE, _KEY = "cert.pem", "privkey.pem"
-_MEMBERS = (_CERTIFICATE, "fullchain.pem", _KEY, "chain.pem")
+_CERTIFICATE, _KEY, _CHAIN, _WHOLE = "cert.pem", "privkey.pem", "chain.pem", "fullchain.pem"
+_MEMBERS = (_CERTIFICATE, _WHOLE, _KEY, _CHAIN)
 _ARCHIVE = "archive"
 
 
@@ -29,6 +29,12 @@ def is_archive(folder: str) -> bool:
     """Whether the folder holds every generation of every lineage, the expired ones, too."""
     above, name = os.path.split(folder)
     return name == _ARCHIVE and all(os.path.isdir(os.path.join(above, other)) for other in ("live", "renewal"))
+
+
+def whole(path: str) -> str:
+    """Of the file with a lineage's certificate alone, or its chain alone, the one beside it with both; else nothing."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, _WHOLE) if name in (_CERTIFICATE, _CHAIN) else ""
 
 
 def keys(files: Sequence[str]) -> dict[str, str]:

@@ -32,13 +32,12 @@ def find(gathered: Gathered, *, now: float, thresholds: judge.Thresholds, runner
 
 def _resting(gathered: Gathered, *, now: float, thresholds: judge.Thresholds) -> dict[bytes, list[bytes]]:
     """The leaves that rest on each issuer that is near its end."""
-    resting: dict[bytes, list[bytes]] = {}
-    for leaf, issuers in gathered.chains.items():
-        for issuer in issuers:
-            one = gathered.certificates[issuer]
-            verdict = judge.expiry(one.not_before, one.not_after, now=now + _AHEAD, thresholds=thresholds)
-            if verdict.status != "ok":
-                resting.setdefault(issuer, []).append(leaf)
+    resting = {}
+    for issuer, leaves in gathered.issuing.items():
+        one = gathered.certificates[issuer]
+        verdict = judge.expiry(one.not_before, one.not_after, now=now + _AHEAD, thresholds=thresholds)
+        if verdict.status != "ok":
+            resting[issuer] = list(leaves)
     return resting
 
 

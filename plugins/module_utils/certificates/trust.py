@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import MaintenanceError
 from ..findings import Finding
 from ..runner import Runner
-from . import stores
+from . import lineages, stores
 from .endpoints import Endpoint
 from .gather import Gathered, Presented, Proof
 from .library import Certificate, is_authority, one_line, printable
@@ -164,7 +164,15 @@ class _Look:
 
 
 def _ends(gathered: Gathered, presented: Sequence[Presented]) -> list[Presented]:
-    """Without authorities that only came along: beside a server's certificate, they are to serve its chain."""
+    """Without what is no chain of its own.
+
+    Authorities that only came along: beside a server's certificate, they are to serve its chain. Parts of a lineage
+    whose whole is in the same source.
+    """
+    held: dict[tuple[int, str], set[bytes]] = {}
+    for one in presented:
+        held.setdefault((one.source, one.place), set()).update((one.leaf, *one.others))
+    presented = [one for one in presented if one.leaf not in held.get((one.source, lineages.whole(one.place)), ())]
     crowded = [one for one in presented if one.place in gathered.crowded]
     along = {one for one in crowded if is_authority(gathered.certificates[one.leaf].der)}
     served = {(one.source, one.place) for one in crowded if one not in along}

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Optional
+from typing import Any, Optional
 
 from ..deadline import LEFT
 from ..errors import MaintenanceError
@@ -51,10 +52,19 @@ class Renewal:
         if begun is None:
             return True
         if not self._policy.looks_only:
-            return finish(self._case, begun)
+            return self._finish(begun)
         if not is_locked(self._policy.state_dir):  # else it is not left over, but going on
             self._case.findings.append(report.leftover(self._case.name, phase=str(begun.get("phase")), done_now=""))
         return True
+
+    def _finish(self, begun: Mapping[str, Any]) -> bool:
+        try:
+            return finish(self._case, begun)
+        except OSError as error:
+            told = f"it could not be finished or undone ({words(error)}): correct that, the next renewal tries again"
+            phase = str(begun.get("phase"))
+            self._case.findings.append(report.leftover(self._case.name, phase=phase, done_now=told, status="critical"))
+            return False
 
     def _renew(self, present: pair.Pair) -> None:
         seen = self._see(present)
@@ -92,7 +102,7 @@ class Renewal:
         return plan.Seen(
             present=present,
             due=judged,
-            served=self._case.serving.now(),
+            served=self._case.serving.now(kind=present.kind),
             obtained=self._case.obtained(present),
             failure=self._case.journal.kept("failure"),
         )
@@ -117,4 +127,4 @@ class Renewal:
         except NotServing as trouble:
             faults.append(str(trouble))
         self._case.findings.append(report.valid(name, faults, present))
-        self._case.findings += report.served(name, present, self._case.serving.now())
+        self._case.findings += report.served(name, present, self._case.serving.now(kind=present.kind))

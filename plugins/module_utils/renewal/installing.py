@@ -15,7 +15,7 @@ from ..errors import MaintenanceError
 from ..findings import Action
 from . import pair, plan, report
 from .case import Case
-from .journal import INSTALLING, WAITING
+from .journal import INSTALLING, ORDERING, WAITING
 from .serving import BrokenConfiguration, NotServing, services_of
 
 
@@ -39,12 +39,12 @@ class Attempt:
 def put_into_use(case: Case, new: pair.Pair, attempt: Attempt) -> bool:
     """Installs, reloads and proves the new certificate, or puts everything back. Returns whether it came into use."""
     name, before = case.name, attempt.before
-    case.journal.begin(INSTALLING, backup=attempt.backup, before=before.fingerprint, after=new.fingerprint)
     try:
+        case.journal.begin(INSTALLING, backup=attempt.backup, before=before.fingerprint, after=new.fingerprint)
         case.store.install()
         case.serving.test()
         resting = case.serving.reload()
-        proven = case.serving.prove(new.fingerprint, at=attempt.answering)
+        proven = case.serving.prove(new.fingerprint, at=attempt.answering, kind=new.kind)
         for hook in case.store.hooks():
             case.serving.hook(hook.argv, hook.environment, timeout=case.policy.timeout)
     except (NotServing, pair.Unusable, MaintenanceError, OSError) as trouble:
@@ -78,12 +78,7 @@ def _leave(case: Case, new: pair.Pair, attempt: Attempt, reason: str) -> None:
 def _roll_back(case: Case, attempt: Attempt, reason: str) -> None:
     """Everything as it was in the backup, and proof that the services still serve it."""
     name = case.name
-    try:
-        case.store.restore(attempt.backup)
-    except OSError as error:  # the notes stay, for the next run
-        case.findings.append(report.not_put_back(name, reason, words(error)))
-        seconds = case.host.ticks() - attempt.started
-        case.actions.append(report.failed_action(name, "roll_back", words(error), changed=True, seconds=seconds))
+    if not put_back(case, attempt.backup, reason=reason, started=attempt.started):
         return
     proof = _prove_back(case, attempt)
     case.findings.append(report.rolled_back(name, reason, proof=proof))
@@ -95,6 +90,21 @@ def _roll_back(case: Case, attempt: Attempt, reason: str) -> None:
     case.end(failed_with="activation")
 
 
+def put_back(case: Case, kept: str, *, reason: str, started: float) -> bool:
+    """Makes the files what they are in the backup. Returns whether it could, and tells where it could not.
+
+    reason: why they have to be, the end of a sentence. started: ticks of the host.
+    """
+    try:
+        case.store.restore(kept)
+    except OSError as error:  # the notes stay, for the next run
+        case.findings.append(report.not_put_back(case.name, reason, words(error)))
+        seconds = case.host.ticks() - started
+        case.actions.append(report.failed_action(case.name, "roll_back", words(error), changed=True, seconds=seconds))
+        return False
+    return True
+
+
 def _prove_back(case: Case, attempt: Attempt) -> str:
     """Whether what was there before is served again, as the end of a sentence."""
     before = attempt.before
@@ -103,9 +113,9 @@ def _prove_back(case: Case, attempt: Attempt) -> str:
     if wrong:
         return f"what was there before it, which no service can use ({wrong}), is back on disk"
     try:
-        stale = case.serving.now().others_than(before.fingerprint)
+        stale = case.serving.now(kind=before.kind).others_than(before.fingerprint)
         _read_again(case, needed=bool(stale) or not attempt.answering)
-        case.serving.prove(before.fingerprint, at=attempt.answering)
+        case.serving.prove(before.fingerprint, at=attempt.answering, kind=before.kind)
     except NotServing as trouble:
         return f"{told} on disk, but it is not proven served: {trouble}"
     if not attempt.answering:
@@ -140,7 +150,7 @@ def finish(case: Case, begun: Mapping[str, Any]) -> bool:
         return True
     started = case.host.ticks()
     waited = phase == WAITING
-    if waited and _replaced(case, str(begun.get("after"))):
+    if _may_be_replaced(case, phase) and _replaced(case, begun):
         case.journal.over()
         told = "somebody has put another one in its place, which stays"
         case.findings.append(report.leftover(name, phase=phase, done_now=told))
@@ -173,10 +183,23 @@ def _before(case: Case, kept: str, *, whole: bool) -> pair.Pair:
     return case.store.present()
 
 
-def _replaced(case: Case, ours: str) -> bool:
-    """Whether services have been given another certificate than ours meanwhile, and can use it."""
-    present = case.store.present()
-    return not pair.broken(present) and present.fingerprint != ours
+def _may_be_replaced(case: Case, phase: str) -> bool:
+    """Whether another certificate than was there before and was to come can only be somebody else's.
+
+    What a client writes in place while it orders is its own. Certbot's generations are kept apart when they go back.
+    """
+    if phase == ORDERING and case.store.in_place:
+        return False
+    return phase == WAITING or case.wanted.client == "command"
+
+
+def _replaced(case: Case, begun: Mapping[str, Any]) -> bool:
+    """Whether services have been given another one than these meanwhile, and can use it."""
+    try:
+        present = case.store.present()
+    except OSError:  # gone, so it is put back
+        return False
+    return not pair.broken(present) and present.fingerprint not in (begun.get("before"), begun.get("after"))
 
 
 def words(error: OSError) -> str:

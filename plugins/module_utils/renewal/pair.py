@@ -47,6 +47,11 @@ class Pair:
         return (self.not_after - self.not_before).total_seconds() + 1
 
     @property
+    def kind(self) -> str:
+        """Of its key, RSA or ECDSA; empty for others."""
+        return library.key_kind(self.leaf.der)
+
+    @property
     def names(self) -> list[str]:
         """Every name that it covers."""
         return [*self.dns, *self.addresses]

@@ -77,7 +77,8 @@ def failure(kind: str, *, now: datetime, retry: timedelta) -> dict[str, str]:
 def _waits_until(kept: Optional[Mapping[str, Any]], *, now: datetime) -> str:
     """Until when nothing is ordered after a failure; empty where nothing stands against it."""
     try:
-        until = parse_moment(str((kept or {})["until"]), option="until")
+        at, until = (parse_moment(str((kept or {})[name]), option=name) for name in ("at", "until"))
     except (KeyError, MaintenanceError):
         return ""
-    return to_text(until) if now < until else ""
+    # One that failed in the future did so by a clock that was wrong.
+    return to_text(until) if at <= now < until else ""

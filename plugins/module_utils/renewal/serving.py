@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ..certificates import library
 from ..certificates.endpoints import Endpoint, Presented
 from ..certificates.library import one_line
 from ..errors import MaintenanceError
@@ -24,7 +25,7 @@ _PAUSE = 0.2
 # Seconds for a configuration test or a reload.
 _LONGEST = 60.0
 
-Look = Callable[[Sequence[Endpoint]], list[Presented]]
+Look = Callable[[Sequence[Endpoint], str], list[Presented]]
 
 
 class NotServing(Exception):
@@ -51,10 +52,10 @@ class Served:
         return [label for label, served in self.fingerprints.items() if served != fingerprint]
 
 
-def look(endpoints: Sequence[Endpoint], *, ask: Look) -> Served:
-    """What they serve right now."""
+def look(endpoints: Sequence[Endpoint], *, ask: Look, kind: str) -> Served:
+    """What they serve right now. kind: of the keys that it is about (RSA, ECDSA); empty for any."""
     served = Served()
-    for presented in ask(endpoints) if endpoints else []:
+    for presented in ask(endpoints, kind) if endpoints else []:
         label = presented.endpoint.label
         if presented.certificates:
             served.fingerprints[label] = hashlib.sha256(presented.certificates[0]).hexdigest()
@@ -64,14 +65,28 @@ def look(endpoints: Sequence[Endpoint], *, ask: Look) -> Served:
 
 
 def looker(*, timeout: float) -> Look:
-    """Looks at real endpoints. timeout: seconds for each."""
+    """Looks at real endpoints. timeout: seconds for each.
 
-    def ask(endpoints: Sequence[Endpoint]) -> list[Presented]:
+    A server with certificates for several kinds of keys shows one of them; it is asked for the other kind by itself.
+    """
+
+    def ask(endpoints: Sequence[Endpoint], kind: str) -> list[Presented]:
         from ..certificates.handshake import fetch_all  # ssl costs as much as some thousand certificates
+        from ..certificates.services.kinds import ask_by_kind
 
-        return fetch_all(endpoints, timeout=timeout)
+        shown = fetch_all(endpoints, timeout=timeout)
+        others = [number for number, one in enumerate(shown) if kind and _is_other(one, kind)]
+        by_kind = ask_by_kind([(endpoints[number], kind) for number in others], timeout=timeout)
+        for number, one in zip(others, by_kind):
+            shown[number] = one if one.certificates else shown[number]
+        return shown
 
     return ask
+
+
+def _is_other(presented: Presented, kind: str) -> bool:
+    """Whether the certificate that it presents is for another kind of keys than this one."""
+    return bool(presented.certificates) and library.key_kind(presented.certificates[0]) != kind
 
 
 class Serving:
@@ -94,12 +109,12 @@ class Serving:
         self._pause = pause
         self._clock = clock
 
-    def now(self) -> Served:
-        """What the endpoints serve."""
+    def now(self, *, kind: str = "") -> Served:
+        """What the endpoints serve. kind: of the certificate's key, where a server may have others beside it."""
         why = self._idle()
         if why:
             return Served(resting={endpoint.label: why for endpoint in self._wanted.endpoints})
-        return look(self._wanted.endpoints, ask=self._ask)
+        return look(self._wanted.endpoints, ask=self._ask, kind=kind)
 
     def _idle(self) -> str:
         """Why no service runs, on purpose; empty where one does. What answers then is another host."""
@@ -145,8 +160,8 @@ class Serving:
         if done.returncode:
             raise NotServing(f"the deploy hook {name} failed with exit status {done.returncode} ({_words(done)})")
 
-    def prove(self, fingerprint: str, *, at: Sequence[str]) -> Served:
-        """Waits until the endpoints serve this certificate. at: labels of those that must.
+    def prove(self, fingerprint: str, *, at: Sequence[str], kind: str = "") -> Served:
+        """Waits until the endpoints serve this certificate. at: labels of those that must. kind: of its key.
 
         An endpoint that was silent before proves nothing, nor does one that no service serves any more, on purpose.
         Raises NotServing where the time is over.
@@ -157,7 +172,7 @@ class Serving:
         ends = self._clock() + self._timeout
         in_a_row = 0
         while True:
-            served = look(endpoints, ask=self._ask)
+            served = look(endpoints, ask=self._ask, kind=kind)
             lacking = [*served.silent, *served.others_than(fingerprint)]
             in_a_row = 0 if lacking else in_a_row + 1
             if in_a_row == _IN_A_ROW or not endpoints:

@@ -78,4 +78,8 @@ def replace_content(path: str, content: bytes, *, like: str) -> None:
     """Gives the file, which may be a link to it, this content, with the owner and permissions of another."""
     target = os.path.realpath(path)
     state = os.stat(like)
-    write_atomic(target, content, mode=state.st_mode & 0o7777, owner=(state.st_uid, state.st_gid))
+    try:
+        write_atomic(target, content, mode=state.st_mode & 0o7777, owner=(state.st_uid, state.st_gid))
+    except OSError as error:
+        error.filename = target  # a full disk has no name
+        raise

@@ -116,6 +116,14 @@ def test_it_is_not_asked_again_before_the_authority_wants(retry_after: float, ho
     assert len(authority.asked) == 4
 
 
+def test_what_was_asked_by_a_clock_that_was_ahead_is_asked_again() -> None:
+    authority, der = Authority(), certificate(5, b"abc")
+    ahead = NOW + timedelta(days=3650)
+    _found, kept = ari.ask(der, directory=DIRECTORY, fetch=authority, now=ahead, kept={})
+    ari.ask(der, directory=DIRECTORY, fetch=authority, now=NOW, kept=kept)
+    assert len(authority.asked) == 4
+
+
 def test_another_certificate_is_asked_for_at_once() -> None:
     authority = Authority()
     _found, kept = ari.ask(certificate(5, b"abc"), directory=DIRECTORY, fetch=authority, now=NOW, kept={})

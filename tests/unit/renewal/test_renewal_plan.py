@@ -30,11 +30,13 @@ def seen(*, due: bool = False, obtained: pair.Pair | None = None, served: str = 
         due=Due(due, "a third or less of its lifetime is left" if due else "more than a third is left", NOW),
         served=Served(fingerprints=fingerprints, silent={} if fingerprints else {"a:443": "it is silent"}),
         obtained=obtained,
-        failure=failure,
+        failure={"at": HAPPENED, **failure} if failure else None,
     )
 
 
+HAPPENED = (NOW - timedelta(hours=5)).isoformat()
 SOON = (NOW + timedelta(hours=1)).isoformat()
+YEARS = (NOW + timedelta(days=3650)).isoformat()
 PAST = (NOW - timedelta(seconds=1)).isoformat()
 
 
@@ -47,6 +49,8 @@ PAST = (NOW - timedelta(seconds=1)).isoformat()
         (seen(due=True, until=SOON, kind="network"), "auto", plan.WAIT),
         (seen(due=True, until=PAST, kind="network"), "auto", plan.ORDER),
         (seen(due=True, until="soon", kind="network"), "auto", plan.ORDER),
+        # The clock was ahead when it failed.
+        (seen(due=True, at=SOON, until=YEARS, kind="network"), "auto", plan.ORDER),
         (seen(due=True, until=SOON, kind="network"), "force", plan.ORDER),
         (seen(until=SOON, kind="network"), "auto", plan.NOTHING),
         # What was obtained already need not be ordered again, whatever failed before.

@@ -27,7 +27,7 @@ class World:
         self.looks = 0
         self.calls: list[tuple[Sequence[str], Any]] = []
 
-    def ask(self, endpoints: Sequence[Endpoint]) -> list[Presented]:
+    def ask(self, endpoints: Sequence[Endpoint], kind: str) -> list[Presented]:
         answer = self.answers[min(self.looks, len(self.answers) - 1)]
         self.looks += 1
         self.seconds += 0.1

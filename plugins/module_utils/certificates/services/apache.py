@@ -77,6 +77,8 @@ def _take(host: _Host, one: Statement, root: str) -> None:
         host.certificates.append(_path(value, root))
     elif one.name == "sslcertificatekeyfile":
         host.keys.append(_path(value, root))
+    elif one.name == "sslcertificatechainfile":
+        host.settings[one.name] = _path(value, root)
     elif one.name in ("sslengine", "remoteipproxyprotocol"):
         host.settings[one.name] = value.lower()
     elif one.name in ("mdomain", "<mdomainset", "mdmember"):
@@ -144,7 +146,8 @@ class _Sockets:
             self._reading.troubles.append(Trouble(host.where, reason))
             return
         padded = [*keys, *[""] * len(certificates)]
-        pairs = tuple(Pair(one, "" if ":" in key else key) for one, key in zip(certificates, padded))
+        chain = self._value(host, "sslcertificatechainfile")
+        pairs = tuple(Pair(one, "" if ":" in key else key, chain=chain) for one, key in zip(certificates, padded))
         names = tuple(name for name in host.names if "?" not in name and "*" not in name.removeprefix("*."))
         self._reading.uses.append(Use("apache", host.where, pairs, tuple(listens), names, first_match=True))
 

@@ -84,6 +84,17 @@ def find(
     exclude: shell patterns of certificate files that are not to be looked at by themselves.
     """
     found = Found(pledges=[Pledge(one, (one.certificate,)) for one in endpoints if one.certificate])
+    # While nothing listens there, the file alone tells of it.
+    found.sources = [
+        Source(
+            path=one.certificate,
+            names=one.expected(),
+            trust_store=one.trust_store,
+            self_signed=one.self_signed or None,
+        )
+        for one in endpoints
+        if one.certificate and one.may_be_stopped
+    ]
     known = {_key(one): one for one in endpoints}
     files, leaves = files or Disk(), Leaves()
     for service in services:
@@ -121,14 +132,20 @@ def _sources(reading: Reading, service: Service, exclude: Sequence[str]) -> list
         if not any(fnmatch.fnmatch(pair.certificate, pattern) for pattern in exclude)
     ]
     expected = service.self_signed or None
+    chains = dict.fromkeys(pair.chain for pair in pairs if pair.chain)
     return [
-        Source(
-            path=pair.certificate,
-            key=pair.key or None,
-            self_signed=expected,
-            password_file=pair.password_file or None,
-        )
-        for pair in pairs
+        *(
+            Source(
+                path=pair.certificate,
+                key=pair.key or None,
+                # What leads on from it is in another file; the endpoint presents both.
+                trust_store="none" if pair.chain else None,
+                self_signed=expected,
+                password_file=pair.password_file or None,
+            )
+            for pair in pairs
+        ),
+        *(Source(path=chain, trust_store="none") for chain in chains),
     ]
 
 

@@ -18,11 +18,15 @@ _DEEPEST = 16
 
 
 class Pair(NamedTuple):
-    """A certificate file and the file of its key; an empty key stands in the same file. password_file: the key's."""
+    """A certificate file and the file of its key; an empty key stands in the same file. password_file: the key's.
+
+    chain: file of its issuers, where that is another one.
+    """
 
     certificate: str
     key: str = ""
     password_file: str = ""
+    chain: str = ""
 
 
 class Listen(NamedTuple):

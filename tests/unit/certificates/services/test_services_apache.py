@@ -53,6 +53,14 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize(
+    ("outer", "inner"), [("", "SSLCertificateChainFile c.pem"), ("SSLCertificateChainFile c.pem", "")]
+)
+def test_the_chain_may_stand_in_a_file_of_its_own(outer: str, inner: str) -> None:
+    (use,) = reading(apache, {"/etc/main.conf": f"Listen 443\n{outer}\n{host(more=TLS + inner)}"}).uses
+    assert [pair.chain for pair in use.pairs] == ["/etc/c.pem"]
+
+
+@pytest.mark.parametrize(
     ("outer", "inner", "files"),
     [
         ("", TLS, FILES),

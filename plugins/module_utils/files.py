@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
-from typing import Optional
+from typing import BinaryIO, Optional
 
 from .errors import MaintenanceError
 
@@ -100,6 +102,18 @@ def names_in(folder: str) -> list[str]:
         return os.listdir(folder)
     except OSError:
         return []
+
+
+def open_plain(path: str) -> BinaryIO:
+    """Opens the file for reading, and nothing that keeps its reader waiting or never ends, as a pipe or a device does.
+
+    For what somebody else may have put something in the place of. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "It is no plain file", path)
+    return os.fdopen(descriptor, "rb")
 
 
 def text_of(path: str, *, longest: int = -1) -> str:

@@ -19,6 +19,7 @@ from tests.lab.records import (
     NOW,
     Host,
     Row,
+    details_of,
     finding,
 )
 
@@ -310,6 +311,20 @@ def test_damage_and_folders_that_are_gone_are_told_until_somebody_looked(year: H
     assert [row["status"] for row in findings_of(year.call("check"), "records.index")] == ["ok"]
 
 
+def test_an_index_that_somebody_changed_is_told(host: Host) -> None:
+    """The calendar, searches and the watch over emergencies go by it."""
+    host.filed(timedelta(hours=30), work_class="emergency", gate={"approval": APPROVAL})
+    index = host.runs / "index.jsonl"
+    whole = index.read_text()
+    for change in (('"emergency"', '"observe"'), ('"outcome":"ok"', '"outcome":"failed"'), ('"backups"', '"patching"')):
+        assert not [row for row in host.work("check").findings if row.check == "records.index" and row.status != "ok"]
+        index.write_text(whole.replace(*change))
+        (told,) = [row for row in host.work("check").findings if row.check == "records.index"]
+        assert (told.status, "does not say what the records of 1 run say" in told.message) == ("warning", True), change
+        host.work("reindex")
+        assert index.read_text() == whole
+
+
 def test_a_folder_that_no_record_is_in_is_a_run_without_an_end(host: Host) -> None:
     host.deliver(timedelta(hours=30))
     (folder,) = host.runs.iterdir()
@@ -455,3 +470,16 @@ def test_what_is_old_goes_with_its_line_and_what_must_stay_stays(host: Host) -> 
     assert "from 1 on" in host.call("prune", keep_days=0)["msg"]
     assert "from 1 on" in host.call("prune", keep_days=1e12)["msg"]
     assert "a hundred years at most" in host.call("check", documentation_hours=1e12)["msg"]
+
+
+def test_nobody_has_a_run_pruned_by_a_line_or_a_name(host: Host) -> None:
+    """Pruning would take away what somebody wants gone, and the audit log would say that policy asked for it."""
+    names = [host.filed(timedelta(days=days)) for days in (500, 400, 1)]
+    index = host.runs / "index.jsonl"
+    index.write_text(index.read_text().replace("2024-10-18", "2010-10-18"))
+    (host.runs / names[1]).rename(host.runs / f".pruned-{names[1]}")
+    assert details_of(host.work("prune")) == {"runs": [], "documents": []}
+    assert {name for name in names if (host.runs / name / "record.json").exists()} == set(names)
+    # A folder that is gone is no run that retention took either.
+    shutil.rmtree(host.runs / names[0])
+    assert details_of(host.work("prune"))["runs"] == []

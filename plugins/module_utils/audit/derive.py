@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 from ..clock import parse_moment
 from ..errors import MaintenanceError
+from ..files import open_plain
 from . import entry, records
 from .entry import Deed
 
@@ -45,7 +46,7 @@ def read_record(folder: str) -> dict[str, Any]:
     """The record in the folder of a run. Raises MaintenanceError."""
     path = os.path.join(folder, "record.json")
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open_plain(path) as stream:
             record: dict[str, Any] = json.load(stream)
         if not all((record["run"]["id"], record["run"]["started"], record["verdict"]["outcome"])):
             raise ValueError("empty")

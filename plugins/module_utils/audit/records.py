@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Optional
 
+from ..files import open_plain
 from ..findings import Finding
 from ..record.parcel import PARTS
+from ..records.turns import due
 from ..report.humanise import count
 from . import entry
 
@@ -26,10 +27,6 @@ _WORTH_READING = tuple(f'"action":"{action}"'.encode() for action in (CLOSED, AT
 # A record is on the host some moments before the log is told of it.
 _DELIVERY_SECONDS = 900
 _NAMED = 3
-# Up to so many runs, all of them are read each time. Of more, as looking every few minutes makes them, those of a month
-# are, and of the older ones another part each day.
-ALL_UP_TO = 5000
-_RECENT, _PARTS = timedelta(days=31), 28
 
 
 def digests_of(folder: str) -> dict[str, str]:
@@ -42,7 +39,7 @@ def digest_of(path: str) -> str:
     """SHA-256 of a file; empty where it cannot be read."""
     digest = hashlib.sha256()
     try:
-        with open(path, "rb") as stream:
+        with open_plain(path) as stream:
             for piece in iter(lambda: stream.read(1 << 20), b""):
                 digest.update(piece)
     except OSError:
@@ -82,21 +79,13 @@ def judge(directory: str, told: Told, *, now: datetime) -> list[Finding]:
     there = [run for run in sorted(told.digests) if os.path.isdir(os.path.join(directory, run))]
     gone = sorted(told.digests.keys() - told.pruned - set(there))
     findings = [_gone(directory, gone, of=len(told.digests))] if gone else []
-    read = _due(there, now=now)
+    read = due(there, now=now)
     for run in read:
         finding = _of_run(directory, run, told.digests[run], now=now)
         findings.extend([finding] if finding else [])
     which = "" if len(read) == len(there) else f", of {len(there)} in all,"
     message = f"The records of {count(len(read), 'run')}{which} are as they were when the log was told of them."
     return findings or [Finding("audit.records", directory, "ok", message, value=len(read), unit="count")]
-
-
-def _due(runs: Sequence[str], *, now: datetime) -> Sequence[str]:
-    """The runs to read now. Each has its day, and none is left out for longer than four weeks."""
-    if len(runs) <= ALL_UP_TO:
-        return runs
-    recent, part = f"{now - _RECENT:%Y%m%d}", now.toordinal() % _PARTS
-    return [run for run in runs if run >= recent or zlib.crc32(run.encode()) % _PARTS == part]
 
 
 def _gone(directory: str, gone: Sequence[str], *, of: int) -> Finding:

@@ -31,7 +31,7 @@ class Signed:
     """What a log says of sign-offs: by digest, what was signed. since: when its first entry was written."""
 
     since: str = ""
-    rows: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def see(self, raw: bytes, _leaf: bytes) -> None:
         """Takes in a line of the log."""
@@ -39,31 +39,69 @@ class Signed:
             self.since = str((entry.read(raw) or {}).get("logged", ""))
         fields = entry.read(raw) if any(action in raw for action in _WORTH_READING) else None
         if fields and fields["action"] in _ACTIONS and isinstance(fields.get("details"), Mapping):
-            self.rows[_digest(fields["details"])] = str(fields.get("target"))
+            self.rows[_digest(fields["details"])] = fields["details"]
 
 
 def judge(path: str, signed: Signed, *, now: datetime) -> list[Finding]:
     """What of the ledger is not as the log was told, or one finding that all is; none where nobody signed anything."""
     try:
-        ledger = {_digest(row): row for row in read_ledger(path).rows}
+        rows = read_ledger(path).rows
     except MaintenanceError as error:
         return [Finding(CHECK, path, "unknown", str(error))]
+    ledger = {_digest(row): row for row in rows}
     if not (ledger or signed.rows):
         return []
-    gone = [target for digest, target in signed.rows.items() if digest not in ledger]
-    until = to_text(now - _UNDER_WAY)
+    gone = [_named(row) for digest, row in signed.rows.items() if digest not in ledger]
+    moved = [_named(row) for row in _moved(rows, signed)]
     strange = [
-        f"{row['task']} of {row['occurrence']}"
+        _named(row)
         for digest, row in ledger.items()
-        # What was signed before there was a log, it was never told.
-        if digest not in signed.rows and signed.since <= row["at"] < until
+        if digest not in signed.rows and not _needs_no_entry(row, since=signed.since, now=now)
     ]
     findings = [
-        *([Finding(CHECK, path, "critical", _of_gone(gone), value=len(gone), unit="count")] if gone else []),
-        *([Finding(CHECK, path, "warning", _of_strange(strange), value=len(strange), unit="count")] if strange else []),
+        Finding(CHECK, path, status, say(names), value=len(names), unit="count")
+        for status, names, say in (
+            ("critical", gone, _of_gone),
+            ("critical", moved, _of_moved),
+            ("warning", strange, _of_strange),
+        )
+        if names
     ]
     message = "The sign-offs of people are as they were when the log was told of them."
     return findings or [Finding(CHECK, path, "ok", message, value=len(ledger), unit="count")]
+
+
+def _needs_no_entry(row: Mapping[str, Any], *, since: str, now: datetime) -> bool:
+    """Whether it was signed before there was a log, as it can only be of what was due then, or a moment ago."""
+    is_older = bool(row["at"] < since and row["occurrence"] < since)
+    return is_older or bool(to_text(now - _UNDER_WAY) <= row["at"] <= to_text(now + _UNDER_WAY))
+
+
+def _moved(rows: Sequence[Mapping[str, Any]], signed: Signed) -> list[Mapping[str, Any]]:
+    """The rows that come last of their occurrence, though the log was told of another one later."""
+    last = {(row["task"], row["occurrence"]): row for row in rows}
+    told: dict[tuple[Any, Any], list[Mapping[str, Any]]] = {}
+    for row in signed.rows.values():
+        told.setdefault((row.get("task"), row.get("occurrence")), []).append(row)
+    moved = []
+    for place, row in last.items():
+        known = told.get(place, [])
+        # Of two that came at the same time, or by a clock that went back, either may be the first.
+        behind = known[known.index(row) + 1 :] if row in known else []
+        moved.extend([row] if any(str(other.get("at")) > row["at"] for other in behind) else [])
+    return moved
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    return f"{row.get('task')} of {row.get('occurrence')}"
+
+
+def _of_moved(moved: Sequence[str]) -> str:
+    return (
+        f"{len(moved)} of the sign-offs in the ledger ({_shown(moved)}) stand behind what was said of them later, by "
+        "which they count again: somebody moved or repeated them. Keep it as evidence, and put the ledger back from a "
+        "copy."
+    )
 
 
 def _of_gone(gone: Sequence[str]) -> str:

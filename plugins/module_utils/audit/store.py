@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from ..errors import MaintenanceError
-from ..files import names_in, sync_folder, write_atomic
+from ..files import names_in, open_plain, sync_folder, write_atomic
 from . import entry
 from .keys import Ring
 from .merkle import Range
@@ -113,7 +113,7 @@ class Stream:
     def read_bytes(self, segment: str, *, start: int = 0, end: Optional[int] = None) -> bytes:
         """Bytes of a segment. Raises MaintenanceError."""
         try:
-            with open(self.path(segment), "rb") as stream:
+            with open_plain(self.path(segment)) as stream:
                 stream.seek(start)
                 return stream.read(-1 if end is None else max(0, end - start))
         except OSError as error:
@@ -124,7 +124,7 @@ class Stream:
     def read_head(self, ring: Optional[Ring]) -> Optional[Tip]:
         """The head; None where it is missing or broken, or where its seal, if there are keys, is wrong."""
         try:
-            with open(self.path(HEAD), "rb") as stream:
+            with open_plain(self.path(HEAD)) as stream:
                 line = stream.read().rstrip(b"\n")
             row = json.loads(line)
             tip = Tip(
@@ -164,7 +164,7 @@ class Stream:
     def read_base(self) -> Optional[Base]:
         """What retention dropped. Raises MaintenanceError where the file cannot be understood."""
         try:
-            with open(self.path(BASE), "rb") as stream:
+            with open_plain(self.path(BASE)) as stream:
                 row = json.load(stream)
             tree = Range(size=row["dropped"], nodes=map(bytes.fromhex, row["nodes"]))
             return Base(dropped=row["dropped"], leaf=bytes.fromhex(row["leaf"]), tree=tree, entry=row["entry"])

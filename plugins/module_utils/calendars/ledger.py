@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from ..errors import MaintenanceError
-from ..files import sync_folder
+from ..files import open_plain, sync_folder
 
 FOLDER = "calendar"
 LEDGER = "signoffs.jsonl"
@@ -75,7 +75,7 @@ def read_ledger(path: str) -> Ledger:
     Raises MaintenanceError where the file may not be read.
     """
     try:
-        with open(path, "rb") as stream:
+        with open_plain(path) as stream:
             return _parse(stream.read())
     except FileNotFoundError:
         return Ledger()

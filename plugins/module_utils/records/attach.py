@@ -13,7 +13,7 @@ from typing import Optional
 
 from ..clock import to_text
 from ..errors import MaintenanceError
-from ..files import write_atomic
+from ..files import open_plain, write_atomic
 from ..findings import Action
 from ..glue import Outcome
 from .attached import attached, compose, next_name, read_head
@@ -109,8 +109,8 @@ def _same(folder: str, head: Row, content: str) -> str:
         if (row["kind"], row["by"]) != (head["kind"], head["by"]):
             continue
         try:
-            with open(path, encoding="utf-8", newline="") as stream:
-                if stream.read() == compose({**head, "at": row["at"]}, content):
+            with open_plain(path) as stream:
+                if stream.read().decode("utf-8") == compose({**head, "at": row["at"]}, content):
                     return str(row["file"])
         except (OSError, ValueError):
             continue

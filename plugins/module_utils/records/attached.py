@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 from collections.abc import Mapping
 
-from ..files import names_in
+from ..files import names_in, open_plain
 from .store import Row
 
 KINDS = ("post_mortem", "documentation", "note")
@@ -46,7 +47,7 @@ def read_head(path: str) -> Row:
     """Kind, author and time of a document; empty where its head does not say."""
     known = {"kind": "", "by": "", "at": ""}
     try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
+        with io.TextIOWrapper(open_plain(path), encoding="utf-8", errors="replace") as stream:
             if stream.readline() != _EDGE:
                 return known
             for line in iter(stream.readline, _EDGE):

@@ -15,7 +15,8 @@ from ..findings import Finding
 from ..glue import Outcome
 from ..report.humanise import count
 from .attached import DOCUMENTING, attached, documented_at
-from .index import read_index
+from .confirm import told_otherwise
+from .index import Index, read_index
 from .search import judge_index, unindexed
 from .store import Row, Store, part, require_directory, rows, text
 
@@ -50,13 +51,32 @@ def check(
     findings = [
         *(documentation or [Finding(DOCUMENTATION, "records", "ok", "No emergency waits for its documentation.")]),
         *(unfinished or [Finding(UNFINISHED, "records", "ok", "Every run that began has a record of its end.")]),
-        *(judge_index(store, index, missing) or [_in_order(len(index.lines))]),
+        *(_judged_index(store, index, missing, now=now) or [_in_order(len(index.lines))]),
     ]
     late = [finding.subject for finding in documentation if finding.status == "critical"]
     return Outcome(
         findings=findings,
         details={"runs": len(index.lines), "unfinished": [row["run_id"] for row in begun], "late": late},
     )
+
+
+def _judged_index(store: Store, index: Index, missing: list[str], *, now: datetime) -> list[Finding]:
+    findings = judge_index(store, index, missing)
+    names = told_otherwise(store, index, now=now)
+    if names:
+        some = ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
+        findings.append(
+            Finding(
+                "records.index",
+                "records",
+                "warning",
+                f"The index does not say what the records of {count(len(names), 'run')} say ({some}), or they cannot "
+                "be read: find out who changed it, then run maintenance_records with the state reindex.",
+                value=len(names),
+                unit="count",
+            )
+        )
+    return findings
 
 
 def _in_order(number: int) -> Finding:

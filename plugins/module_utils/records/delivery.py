@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 
 from ..errors import MaintenanceError
-from ..files import write_atomic
+from ..files import open_plain, write_atomic
 from ..findings import Action
 from ..record.parcel import unpack
 from .store import FOLDER_MODE, MODE, RECORD, Store, clear_partials, part
@@ -53,7 +53,7 @@ def deliver(store: Store, run_id: str, files: Mapping[str, bytes], *, check_mode
 def content_of(path: str) -> bytes:
     """What the file holds; nothing where it is not there or cannot be read."""
     try:
-        with open(path, "rb") as stream:
+        with open_plain(path) as stream:
             return stream.read()
     except OSError:
         return b""

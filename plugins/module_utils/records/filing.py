@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from typing import Optional
 
 from ..errors import MaintenanceError
-from ..files import write_atomic
+from ..files import open_plain, write_atomic
 from ..findings import Action, Finding
 from ..glue import Outcome
 from ..report.humanise import count
 from .attached import attached
+from .confirm import before_in
 from .delivery import content_of, deliver, unpack_run
 from .derive import Area, as_json, as_text, derive
 from .index import Index, append_lines, line_of, read_index, summarise
 from .repeats import repeats
 from .store import (
-    BEFORE,
     FINDINGS,
     FOLDER_MODE,
     MODE,
@@ -29,7 +29,6 @@ from .store import (
     Row,
     Store,
     clear_partials,
-    load,
     read_record,
     require_directory,
     rows,
@@ -154,7 +153,7 @@ def prepare(store: Store, run_id: str, *, areas: Sequence[Area]) -> tuple[Row, d
     row = summarise(
         run_id,
         record=record,
-        before=_before(folder),
+        before=before_in(folder),
         documentation=attached(folder),
         documents=[],
     )
@@ -176,19 +175,11 @@ def prepare(store: Store, run_id: str, *, areas: Sequence[Area]) -> tuple[Row, d
     return row, contents
 
 
-def _before(folder: str) -> Row:
-    try:
-        return load(os.path.join(folder, BEFORE))
-    except MaintenanceError:
-        # The record says the same, and it can be read.
-        return {}
-
-
 def read_findings(folder: str, record: Row) -> list[Row]:
     """Every finding of the run that can be read; those of the record alone where the file is not there."""
     findings = []
     try:
-        with open(os.path.join(folder, FINDINGS), "rb") as stream:
+        with open_plain(os.path.join(folder, FINDINGS)) as stream:
             for line in stream:
                 try:
                     finding = json.loads(line)

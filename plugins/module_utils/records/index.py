@@ -18,7 +18,7 @@ from typing import Any, Optional
 
 from ..clock import parse_moment, to_text
 from ..errors import MaintenanceError
-from ..files import write_atomic
+from ..files import open_plain, write_atomic
 from .store import MODE, Row, part, rows, text
 
 SCHEMA = 1
@@ -78,7 +78,7 @@ def _moment_in(line: bytes, run_id: str) -> str:
 def read_index(path: str) -> Index:
     """What the index says; nothing where there is none. Raises MaintenanceError where it may not be read."""
     try:
-        with open(path, "rb") as stream:
+        with open_plain(path) as stream:
             content = stream.read()
     except FileNotFoundError:
         return Index()

@@ -17,14 +17,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..clock import to_text
+from ..errors import MaintenanceError
 from ..files import names_in, sync_folder
 from ..findings import Action
 from ..glue import Outcome
 from .attached import attached, documented_at
 from .check import is_explained, needs_documentation
-from .index import Index, append_lines, gone_line, read_index, write_index
+from .confirm import row_in
+from .index import Index, append_lines, gone_line, moment_of, read_index, write_index
 from .search import unindexed
-from .store import GOING, Row, Store, require_directory, text, writing
+from .store import GOING, RECORD, Row, Store, require_directory, text, writing
 
 _ASKED = ("run_id", "moment", "started", "ended", "system", "cadence", "work_class", "check_mode", "approval", "window")
 _ASKED_OF_EMERGENCIES = ("outcome", "changed", "procedures")
@@ -50,6 +52,7 @@ def prune(store: Store, *, retention: Retention, now: datetime, check_mode: bool
     if check_mode:
         return _outcome(*_plan(store, read_index(store.index), retention=retention, now=now), outcome="planned")
     with writing(store):
+        _put_back(store, retention=retention, now=now)
         index = read_index(store.index)
         runs, files = _plan(store, index, retention=retention, now=now)
         for name in runs:
@@ -84,7 +87,12 @@ def _plan(store: Store, index: Index, *, retention: Retention, now: datetime) ->
     for row in (*(row for row in known if needs_documentation(row)), *begun):
         # The folder knows better where an interruption kept the index from it.
         row["documentation"] = attached(store.folder(row["run_id"]))
-    runs = expired(known, begun, retention=retention, now=now)
+    runs = [
+        name
+        for name in expired(known, begun, retention=retention, now=now)
+        # What the index says, anybody who may write there could have written.
+        if name not in index.lines or _may_go(store.folder(name), name, retention=retention, now=now)
+    ]
     files = [
         os.path.join(folder, name)
         for folder, days in (
@@ -94,7 +102,7 @@ def _plan(store: Store, index: Index, *, retention: Retention, now: datetime) ->
         for name in sorted(names_in(folder))
         if _is_old(name, before=now - timedelta(days=days))
     ]
-    left = sorted(name[len(GOING) :] for name in names_in(store.directory) if name.startswith(GOING))
+    left = sorted(name for name, path in _aside(store) if _may_be_left(path, name, retention=retention, now=now))
     return [*left, *(name for name in runs if name not in left)], files
 
 
@@ -130,7 +138,28 @@ def _is_past(row: Mapping[str, object], *, retention: Retention, now: datetime) 
     days = retention.observe if row.get("work_class") == "observe" else retention.maintenance
     # Who gives a run another time for its own does not thereby make its record old.
     moment = max(str(row.get(key) or "") for key in ("moment", "started", "ended"))
+    moment = max(moment, moment_of(str(row["run_id"]), {}))
     return bool(row.get("moment")) and moment < to_text(now - timedelta(days=days))
+
+
+def _may_go(folder: str, run_id: str, *, retention: Retention, now: datetime) -> bool:
+    """Whether its own record says that it is old and needs no documentation. One that cannot be read says nothing."""
+    try:
+        row = row_in(folder, run_id)
+    except MaintenanceError:
+        return False
+    return _is_past(row, retention=retention, now=now) and not (needs_documentation(row) and not documented_at(row))
+
+
+def _may_be_left(path: str, run_id: str, *, retention: Retention, now: datetime) -> bool:
+    """Whether an earlier pruning set it aside, rather than somebody who wants it pruned."""
+    if os.path.exists(os.path.join(path, RECORD)):
+        try:
+            return _is_past(row_in(path, run_id), retention=retention, now=now)
+        except MaintenanceError:
+            return False
+    named = moment_of(run_id, {})
+    return named < to_text(now - timedelta(days=min(retention.observe, retention.maintenance)))
 
 
 def _is_old(name: str, *, before: datetime) -> bool:
@@ -140,6 +169,20 @@ def _is_old(name: str, *, before: datetime) -> bool:
     # The date of the run, and the one in its name, where somebody gave it another time for its own.
     named = "-".join(match.groups()[1:]) if match[2] else ""
     return max(match[1], named) < to_text(before)[:10]
+
+
+def _aside(store: Store) -> list[tuple[str, str]]:
+    """The runs on their way out, and where they are."""
+    names = (name for name in names_in(store.directory) if name.startswith(GOING))
+    return [(name[len(GOING) :], os.path.join(store.directory, name)) for name in names]
+
+
+def _put_back(store: Store, *, retention: Retention, now: datetime) -> None:
+    """Gives runs their names again that no pruning of ours set aside."""
+    for name, path in _aside(store):
+        is_free = not os.path.exists(os.path.join(store.directory, name))
+        if is_free and not _may_be_left(path, name, retention=retention, now=now):
+            os.rename(path, os.path.join(store.directory, name))
 
 
 def _set_aside(store: Store, run_id: str) -> None:

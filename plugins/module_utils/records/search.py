@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from ..errors import MaintenanceError
-from ..files import names_in
+from ..files import names_in, open_plain
 from ..findings import Finding
 from ..glue import Outcome
 from ..report.humanise import count
@@ -152,7 +152,7 @@ def _texts(folder: str, needle: str) -> list[Row]:
 def _lines(path: str, needle: str) -> Iterator[bytes]:
     if not os.path.exists(os.path.join(os.path.dirname(path), RECORD)):
         return
-    with open(path, "rb") as stream:
+    with open_plain(path) as stream:
         content = stream.read()
     # Reading JSON costs more than looking for the text as JSON writes it; signs beyond ASCII have several forms.
     if needle.isascii() and json.dumps(needle)[1:-1].encode() not in content.lower():

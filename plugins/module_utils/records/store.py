@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import MaintenanceError
-from ..files import locked, names_in
+from ..files import locked, names_in, open_plain
 from ..findings import Finding
 
 RECORD = "record.json"
@@ -127,7 +127,7 @@ def require_directory(store: Store) -> None:
 def load(path: str) -> Row:
     """A file that holds a JSON object; empty where there is none. Raises MaintenanceError for one that is no such."""
     try:
-        with open(path, "rb") as stream:
+        with open_plain(path) as stream:
             content = json.loads(stream.read())
     except FileNotFoundError:
         return {}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.careops.maintenance.plugins.module_utils.audit import records
+from ansible_collections.careops.maintenance.plugins.module_utils.records import turns
 from tests.lab.audit import Log, entry, found
 
 RUN = "20261120T020000Z-weekly-3f9a1c"
@@ -103,10 +104,18 @@ def test_one_of_several_runs_that_is_gone_is_named(log: Log, runs: Path) -> None
     )
 
 
+@pytest.mark.parametrize("name", ["record.json", "journal.jsonl"])
+def test_a_pipe_in_the_place_of_a_file_does_not_keep_us_waiting(log: Log, runs: Path, name: str) -> None:
+    (runs / RUN / name).unlink()
+    os.mkfifo(runs / RUN / name)
+    os.utime(runs / RUN / name, (DELIVERED, DELIVERED))
+    assert held(log, runs)[0] == "critical"
+
+
 def test_of_very_many_runs_each_is_read_within_four_weeks(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "ALL_UP_TO", 10)
+    monkeypatch.setattr(turns, "ALL_UP_TO", 10)
     now = datetime(2026, 11, 21, tzinfo=timezone.utc)
     old = [f"20260101T02{number:04d}Z-every_5_minutes-abcdef" for number in range(100)]
     told = records.Told(digests={run: {"record.json": "0" * 64} for run in [*old, RUN]})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.careops.maintenance.plugins.module_utils.calendars.ledger import path_of
-from ansible_collections.careops.maintenance.plugins.module_utils.calendars.signing import Request, sign
+from ansible_collections.careops.maintenance.plugins.module_utils.calendars.ledger import path_of, read_ledger
+from ansible_collections.careops.maintenance.plugins.module_utils.calendars.signing import Request, revoke, sign
 from tests.lab.audit import Log, entry
 
 # An hour after the log began.
@@ -75,6 +75,31 @@ def test_a_sign_off_that_the_log_was_never_told(log: Log, ledger: Path, tmp_path
 def test_what_was_signed_before_there_was_a_log_is_not_asked_for(log: Log, ledger: Path, tmp_path: Path) -> None:
     add(tmp_path, "training", at=datetime(2026, 11, 1, tzinfo=timezone.utc))
     assert held(log, ledger)[0][0] == "ok"
+
+
+def test_a_sign_off_with_a_time_before_the_log_of_what_was_due_later_is_asked_for(log: Log, ledger: Path) -> None:
+    """Or anybody who can write there could sign off, unseen, by an older date."""
+    row = json.loads(ledger.read_text())
+    forged = {**row, "task": "training", "occurrence": "2026-11-21T04:00:00Z", "at": "2026-11-01T00:00:00Z"}
+    ledger.write_text(ledger.read_text() + json.dumps(forged) + "\n")
+    ((status, message),) = held(log, ledger)
+    assert (status, "training of 2026-11-21T04:00:00Z" in message) == ("warning", True)
+
+
+@pytest.mark.parametrize("order", [(1, 0), (0, 1, 0)])
+def test_a_sign_off_that_was_taken_back_and_stands_last_again(
+    log: Log, ledger: Path, tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    wish = Request(task="agreements", occurrence="2026-11-20T08:00:00Z", by="Zoë Berger", reason="The wrong year.")
+    details = revoke(str(tmp_path), wish, now=SIGNED + timedelta(hours=1), check_mode=False).details
+    assert details is not None
+    log.run("append", entries=[entry(2, action="revoke_sign_off", procedure="calendar", details=details["entry"])])
+    assert held(log, ledger)[0][0] == "ok"
+    lines = ledger.read_text().splitlines()
+    ledger.write_text("".join(f"{lines[place]}\n" for place in order))
+    assert read_ledger(str(ledger)).newest(), "it counts again"
+    ((status, message),) = held(log, ledger)
+    assert (status, "stand behind what was said of them later" in message) == ("critical", True)
 
 
 def test_where_nobody_signed_anything_nothing_is_said(log: Log, tmp_path: Path) -> None:

@@ -129,6 +129,11 @@ options:
       - Folder of a run with its C(record.json), on this host. Its opening, approval, actions, failed tasks, hosts
         that were away and verdict become entries; what the log has of them already is not written again.
     type: path
+  documents:
+    description: Documents that were made of that run, as M(careops.maintenance.maintenance_records) names them.
+    type: list
+    elements: path
+    default: []
   security_procedures:
     description: Procedures whose entries belong in the stream V(security) too.
     type: list

@@ -38,6 +38,7 @@ ARGUMENTS: dict[str, Any] = {
     "origin": {"type": "str", "default": ""},
     "entries": {"type": "list", "elements": "dict", "default": [], "options": ENTRY},
     "run": {"type": "path"},
+    "documents": {"type": "list", "elements": "path", "default": []},
     "security_procedures": {"type": "list", "elements": "str", "default": []},
     "security_actions": {"type": "list", "elements": "str", "default": []},
     "segment_bytes": {"type": "int", "default": SEGMENT_BYTES},

@@ -61,11 +61,12 @@ def _no_record(path: str) -> MaintenanceError:
     return MaintenanceError(f"The file {path} is no record of a run; close the run anew, which makes one.")
 
 
-def deeds_in(folder: str) -> list[Deed]:
-    """What the record in the folder of a run says was done. Raises MaintenanceError."""
+def deeds_in(folder: str, *, documents: Sequence[str] = ()) -> list[Deed]:
+    """What the record in the folder of a run says was done. documents: what was made of it. Raises MaintenanceError."""
     record = read_record(folder)
     try:
-        deeds = deeds_of(record, files=records.digests_of(folder))
+        made = records.made_of(folder, documents)
+        deeds = deeds_of(record, files=records.digests_of(folder), documents=made)
         for deed in deeds:
             parse_moment(deed.time, option="time")
     except (KeyError, TypeError, AttributeError, ValueError, MaintenanceError):
@@ -73,8 +74,15 @@ def deeds_in(folder: str) -> list[Deed]:
     return deeds
 
 
-def deeds_of(record: Mapping[str, Any], *, files: Optional[Mapping[str, str]] = None) -> list[Deed]:
-    """Everything that the run did, each with a ref by which the log knows it again. files: digests of what it left.
+def deeds_of(
+    record: Mapping[str, Any],
+    *,
+    files: Optional[Mapping[str, str]] = None,
+    documents: Optional[Mapping[str, str]] = None,
+) -> list[Deed]:
+    """Everything that the run did, each with a ref by which the log knows it again.
+
+    files: digests of what it left. documents: of what was made of it.
 
     A ref is made of what the entry says, so that a record that came twice adds nothing, and one that was corrected
     adds what is new in it. The opening has the ref ``<run>/open``: it may be in the log before there is a record.
@@ -82,7 +90,7 @@ def deeds_of(record: Mapping[str, Any], *, files: Optional[Mapping[str, str]] = 
     run = record["run"]
     counts: dict[str, int] = {}
     deeds = []
-    for deed in map(entry.fitted, _deeds(record, files or {})):
+    for deed in map(entry.fitted, _deeds(record, {"files": files, "documents": documents})):
         known = json.dumps([deed.fields()], sort_keys=True)
         digest = hashlib.sha256(known.encode()).hexdigest()[:16]
         counts[digest] = counts.get(digest, 0) + 1
@@ -92,7 +100,7 @@ def deeds_of(record: Mapping[str, Any], *, files: Optional[Mapping[str, str]] = 
     return deeds
 
 
-def _deeds(record: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Deed]:
+def _deeds(record: Mapping[str, Any], digests: Mapping[str, Optional[Mapping[str, str]]]) -> Iterator[Deed]:
     run = record["run"]
     who: dict[str, Any] = {"operator": str(run.get("operator") or "unknown")}
     here: dict[str, Any] = {**who, "host": str(run.get("controller") or "controller")}
@@ -143,7 +151,7 @@ def _deeds(record: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Deed
                     "reasons": verdict.get("reasons"),
                 }
             ),
-            **({"files": dict(files)} if files else {}),
+            **{kind: dict(found) for kind, found in digests.items() if found},
         },
     )
 

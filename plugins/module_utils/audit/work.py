@@ -86,7 +86,7 @@ def _beside(
     """What lies beside the log, held against it."""
     if any(finding.status == "critical" for finding in findings if finding.check == "audit.chain"):
         return [records.blind(options["records"])] if options["records"] and told.digests else []
-    held = records.judge(options["records"], told, now=now) if options["records"] and told.digests else []
+    held = records.judge(options["records"], told, now=now) if options["records"] and told.since else []
     # Without a log, there is nothing to hold them against.
     return [
         *held,

@@ -27,7 +27,7 @@ def append_state(options: Options, *, now: datetime, dry: bool) -> Outcome:
     policy = derive.Policy(procedures=options["security_procedures"], actions=options["security_actions"])
     deeds = [entry.deed_of(row, now=now) for row in options["entries"]]
     if options["run"]:
-        deeds += derive.deeds_in(options["run"])
+        deeds += derive.deeds_in(options["run"], documents=options["documents"])
     ring = new_ring(options, now=now, dry=dry)
     done = begun()
     done.findings = _away(options)

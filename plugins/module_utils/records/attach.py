@@ -68,7 +68,9 @@ def document(
             name = next_name(folder)
             write_atomic(os.path.join(folder, name), compose(head, content).encode("utf-8", "replace"), mode=MODE)
             actions.append(_attach(folder, name, outcome="done"))
-    indexed = file_run(store, run_id, areas=areas, repeat_hours=0, check_mode=False) if filed else Outcome()
+    indexed = Outcome()
+    if filed:
+        indexed = file_run(store, run_id, areas=areas, repeat_hours=0, check_mode=False, anew=False)
     path = os.path.join(folder, name)
     return Outcome(
         findings=indexed.findings,

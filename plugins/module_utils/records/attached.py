@@ -18,7 +18,7 @@ KINDS = ("post_mortem", "documentation", "note")
 # A note says something about a run; it does not document an emergency.
 DOCUMENTING = ("post_mortem", "documentation")
 HEAD_KEYS = ("run", "kind", "by", "at")
-_NAME = re.compile(r"documentation-([1-9][0-9]*)\.md")
+DOCUMENT = re.compile(r"documentation-([1-9][0-9]*)\.md")
 _EDGE = "---\n"
 
 
@@ -33,13 +33,13 @@ def attached(folder: str) -> list[Row]:
 
     A document whose head cannot be read is named with an empty kind: it documents nothing that a program could tell.
     """
-    numbered = sorted((int(match[1]), match[0]) for match in map(_NAME.fullmatch, names_in(folder)) if match)
+    numbered = sorted((int(match[1]), match[0]) for match in map(DOCUMENT.fullmatch, names_in(folder)) if match)
     return [{"file": name, **read_head(os.path.join(folder, name))} for _number, name in numbered]
 
 
 def next_name(folder: str) -> str:
     """The name that the next document gets."""
-    numbers = [int(match[1]) for match in map(_NAME.fullmatch, names_in(folder)) if match]
+    numbers = [int(match[1]) for match in map(DOCUMENT.fullmatch, names_in(folder)) if match]
     return f"documentation-{max(numbers, default=0) + 1}.md"
 
 

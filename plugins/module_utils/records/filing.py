@@ -59,12 +59,19 @@ def file_missing(store: Store, *, areas: Sequence[Area], check_mode: bool) -> Ou
 
 
 def file_run(
-    store: Store, run_id: str, *, parcel: str = "", areas: Sequence[Area], repeat_hours: float, check_mode: bool
+    store: Store,
+    run_id: str,
+    *,
+    parcel: str = "",
+    areas: Sequence[Area],
+    repeat_hours: float,
+    check_mode: bool,
+    anew: bool = True,
 ) -> Outcome:
     """Files that run, and runs that an interrupted filing left behind. A second time changes nothing.
 
     parcel: the files of the run, where they are yet to be written. repeat_hours: how often people are told of
-    trouble that goes on.
+    trouble that goes on. anew: whether documents that are there are made again.
     Raises MaintenanceError where the record is missing or cannot be read.
     """
     brought = unpack_run(run_id, parcel) if parcel else {}
@@ -80,7 +87,7 @@ def file_run(
     with writing(store):
         actions = deliver(store, run_id, brought, check_mode=False)
         index = read_index(store.index)
-        row, filed = _filed(store, run_id, index, areas=areas, check_mode=False)
+        row, filed = _filed(store, run_id, index, areas=areas, check_mode=False, anew=anew)
         actions.extend(filed)
         missing = [name for name in missing_runs(store, index) if name != run_id]
         findings: list[Finding] = []
@@ -103,7 +110,7 @@ def _mend(
 ) -> list[Finding]:
     """Files a run that nobody asked for, and says so where that cannot be done."""
     try:
-        actions.extend(_filed(store, run_id, index, areas=areas, check_mode=check_mode)[1])
+        actions.extend(_filed(store, run_id, index, areas=areas, check_mode=check_mode, anew=False)[1])
     except MaintenanceError as error:
         return [Finding("records.index", run_id, "warning", str(error)[:1000])]
     return []
@@ -120,15 +127,18 @@ def _details(store: Store, row: Row) -> Row:
 
 
 def _filed(
-    store: Store, run_id: str, index: Index, *, areas: Sequence[Area], check_mode: bool
+    store: Store, run_id: str, index: Index, *, areas: Sequence[Area], check_mode: bool, anew: bool = True
 ) -> tuple[Row, list[Action]]:
+    """anew: whether a document that is there is made again. The audit log has been told of what it is."""
     if not check_mode:
         clear_partials(store.folder(run_id))
     row, contents = prepare(store, run_id, areas=areas)
     outcome = "planned" if check_mode else "done"
     actions = []
     for path, content in contents.items():
-        if content_of(path) == content:
+        # Of a run that was filed, retention may have taken them.
+        is_kept = not anew and (run_id in index.lines or os.path.exists(path))
+        if is_kept or content_of(path) == content:
             continue
         if not check_mode:
             os.makedirs(os.path.dirname(path), mode=FOLDER_MODE, exist_ok=True)

@@ -29,7 +29,7 @@ def runs(log: Log, tmp_path: Path) -> Path:
     return folder
 
 
-def deliver(folder: Path, log: Log, *, outcome: str = "ok") -> None:
+def deliver(folder: Path, log: Log, *, outcome: str = "ok", **options: Any) -> None:
     run = {"id": RUN, "started": "2026-11-20T02:00:00Z", "ended": "2026-11-20T02:10:00Z", "system": "clinic"}
     (folder / RUN).mkdir(parents=True, exist_ok=True)
     for name, content in (
@@ -41,7 +41,7 @@ def deliver(folder: Path, log: Log, *, outcome: str = "ok") -> None:
         ("metrics.prom", "careops_run_seconds_of_weekly 12\ncareops_run_ok 1\n"),
     ):
         write(folder / RUN / name, content)
-    log.run("append", run=str(folder / RUN))
+    log.run("append", run=str(folder / RUN), **options)
 
 
 def write(path: Path, content: str, *, moment: float = DELIVERED) -> None:
@@ -97,7 +97,7 @@ def test_a_run_that_is_gone_is_told_unless_retention_took_it(log: Log, runs: Pat
 
 
 def test_one_of_several_runs_that_is_gone_is_named(log: Log, runs: Path) -> None:
-    details = {"files": {"record.json": "0" * 64}}
+    details = {"files": {"documentation-1.md": "0" * 64}}
     log.run("append", entries=[entry(1, run="20261119T020000Z-daily-01", action="attach_document", details=details)])
     assert held(log, runs)[1].startswith(
         "1 of the 2 runs that the log was told of is gone (20261119T020000Z-daily-01), and no entry says"
@@ -137,6 +137,78 @@ def test_a_document_that_was_changed(log: Log, runs: Path) -> None:
     assert held(log, runs)[0] == "ok"
     write(document, "Nobody knows.")
     assert "documentation-1.md is not what it was" in held(log, runs)[1]
+
+
+def test_what_the_log_is_told_when_a_run_is_long_over_does_not_pass_unseen(log: Log, runs: Path) -> None:
+    """Who has the key can have a changed record entered as if it had been delivered again."""
+    whole = (runs / RUN / "record.json").read_bytes()
+    deliver(runs, log, outcome="attention", now="2026-11-23T02:00:00Z")
+    later = {"records": str(runs), "now": "2026-11-24T02:00:00Z"}
+    told = found(log.verify(**later), "audit.records")
+    assert told.status == "warning"
+    assert told.message.startswith(
+        "The log was told of record.json anew on 2026-11-23T02:00:00Z, when the run was long"
+    )
+    assert found(log.verify(**{**later, "now": "2027-01-24T02:00:00Z"}), "audit.records").status == "ok"
+    # Something else than either is no more believed than before, and what was there first may be put back.
+    write(runs / RUN / "record.json", "{}")
+    assert found(log.verify(**later), "audit.records").status == "critical"
+    (runs / RUN / "record.json").write_bytes(whole)
+    assert found(log.verify(**later), "audit.records").status == "ok"
+
+
+def test_only_documents_are_attached_and_they_never_change(log: Log, runs: Path) -> None:
+    record, document = runs / RUN / "record.json", runs / RUN / "documentation-1.md"
+    for path, content in ((record, "{}"), (document, "The disk was full."), (document, "Nobody knows.")):
+        write(path, content)
+        details = {"files": {path.name: records.digest_of(str(path))}}
+        log.run("append", entries=[entry(1, run=RUN, action="attach_document", details=details)])
+        if path == record:
+            assert held(log, runs)[0] == "critical"
+            deliver(runs, log)
+    assert held(log, runs)[1].startswith("The log was told of documentation-1.md anew")
+
+
+def test_what_was_made_of_a_run_for_reviews(log: Log, runs: Path) -> None:
+    document = runs.parent / "security-reviews" / f"2026-11-20-{RUN}.json"
+    document.parent.mkdir()
+    for path in (document, document.with_suffix(".txt")):
+        write(path, "ok")
+    deliver(runs, log, documents=[str(document)])
+    assert held(log, runs)[0] == "ok"
+    write(document.with_suffix(".txt"), "OK")
+    said = f"1 document made of runs ({document.stem}.txt) is not what the log was told of: somebody changed"
+    assert (held(log, runs)[0], held(log, runs)[1].startswith(said)) == ("critical", True)
+    # It outlives the run.
+    shutil.rmtree(runs / RUN)
+    prune = {"action": "prune", "procedure": "records"}
+    log.run("append", entries=[entry(1, **{**prune, "target": RUN})])
+    assert held(log, runs)[0] == "critical"
+    files = [str(document), str(document.with_suffix(".txt"))]
+    log.run("append", entries=[entry(2, **{**prune, "target": path}) for path in files])
+    assert held(log, runs)[0] == "ok"
+
+
+def test_a_run_or_a_document_that_the_log_was_never_told_of(log: Log, runs: Path) -> None:
+    """Otherwise anybody who can write there makes up a run that went well, or the post-mortem that is late."""
+    forged = runs / RUN.replace("20261120", "20261122")
+    shutil.copytree(runs / RUN, forged)
+    assert found(log.verify(records=str(runs), now="2026-11-23T02:00:00Z"), "audit.records").message.startswith(
+        f"The log knows no end of 1 run whose record is there ({forged.name}):"
+    )
+    # A delivery may be under way, and what was before the log it was never told.
+    moment = datetime(2026, 11, 23, 1, 59, tzinfo=timezone.utc).timestamp()
+    os.utime(forged / "record.json", (moment, moment))
+    assert found(log.verify(records=str(runs), now="2026-11-23T02:00:00Z"), "audit.records").status == "ok"
+    old = forged.rename(runs / RUN.replace("20261120", "20261020"))
+    assert held(log, runs)[0] == "ok"
+    late = old.rename(runs / RUN.replace("20261120", "20261121"))
+    details = {"files": {"record.json": records.digest_of(str(late / "record.json"))}}
+    log.run("append", entries=[entry(1, run=late.name, action="close_run", details=details)])
+    write(late / "documentation-1.md", "Nobody knows.")
+    assert held(log, runs)[1].startswith(
+        f"The log was never told of 1 document attached to runs ({late.name}/documentation-1.md): attach the same again"
+    )
 
 
 def test_no_file_outside_of_the_run_is_looked_at(log: Log, runs: Path) -> None:

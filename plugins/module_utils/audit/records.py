@@ -58,7 +58,8 @@ def digest_of(path: str) -> str:
 class Told:
     """What a log says of runs: digests by run and file, those of documents made of runs, and what retention took.
 
-    since: when its first entry was written. closed: every run that it knows the end of. earlier: digests that held
+    since: when its first entry was written. closed: every run that it knows the end of. first: when it was told of a
+    run. earlier: digests that held
     until the log was told of others when the run was long over; anew: when that was.
     """
 
@@ -69,7 +70,7 @@ class Told:
     pruned: set[str] = field(default_factory=set)
     earlier: dict[str, dict[str, str]] = field(default_factory=dict)
     anew: dict[str, str] = field(default_factory=dict)
-    _first: dict[str, str] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
 
     def see(self, raw: bytes, _leaf: bytes) -> None:
         """Takes in a line of the log. What was said last of a file holds."""
@@ -86,7 +87,7 @@ class Told:
     def _see_files(self, fields: Mapping[str, Any]) -> None:
         run, logged, found = fields["run"], str(fields.get("logged", "")), fields.get("details")
         details = found if isinstance(found, Mapping) else {}
-        first = self._first.setdefault(run, logged)
+        first = self.first.setdefault(run, logged)
         attaches = fields["action"] == ATTACHED
         for name, digest in _texts(details.get("files")):
             # Only a document is attached, and whatever is attached never changes.
@@ -171,7 +172,9 @@ def _of_run(directory: str, run: str, told: Told, *, now: datetime) -> Optional[
     wrong = [name for name, digest in found.items() if digest not in (files[name], earlier.get(name, files[name]))]
     if wrong:
         said = f"{', '.join(wrong[:_NAMED])} is not what it was when the log was told of it"
-        return _changed(run, wrong, [os.path.join(folder, name) for name in wrong], said, now=now)
+        # Nobody delivers what is long over, whatever time the file has.
+        paths = [os.path.join(folder, name) for name in wrong] if not _is_over(told.first.get(run, ""), now=now) else []
+        return _changed(run, wrong, paths, said, now=now)
     other = [name for name in earlier if found[name] != earlier[name]]
     if not other or _is_past(told.anew[run], now=now):
         return None
@@ -183,7 +186,7 @@ def _of_run(directory: str, run: str, told: Told, *, now: datetime) -> Optional[
 
 
 def _changed(subject: str, wrong: list[str], paths: Sequence[str], said: str, *, now: datetime) -> Finding:
-    if all(_is_fresh(path, now=now) for path in paths):
+    if paths and all(_is_fresh(path, now=now) for path in paths):
         said = (
             f"{', '.join(wrong[:_NAMED])} changed a moment ago, and the log was not told yet: a delivery may be under "
             "way, look again."
@@ -205,6 +208,10 @@ def _of_documents(directory: str, told: Told, runs: Sequence[str], *, now: datet
     names = [os.path.basename(name) for name in wrong]
     said = f"{count(len(wrong), 'document')} made of runs ({', '.join(names[:_NAMED])}) is not what the log was told of"
     return [_changed(os.path.dirname(paths[wrong[0]]), names, [paths[name] for name in wrong], said, now=now)]
+
+
+def _is_over(first: str, *, now: datetime) -> bool:
+    return first < to_text(now - _SETTLED)
 
 
 def _is_past(logged: str, *, now: datetime) -> bool:

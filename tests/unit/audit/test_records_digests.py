@@ -83,6 +83,18 @@ def test_a_record_that_is_being_delivered_is_no_alarm(log: Log, runs: Path) -> N
     assert held(log, runs)[0] == "critical"
 
 
+def test_a_time_that_somebody_sets_again_and_again_is_no_excuse(log: Log, runs: Path) -> None:
+    later = {"records": str(runs), "now": "2026-11-23T02:00:00Z"}
+    moment = datetime(2026, 11, 23, 1, 59, tzinfo=timezone.utc).timestamp()
+    forged = runs / RUN.replace("20261120", "20261121")
+    shutil.copytree(runs / RUN, forged)
+    os.utime(forged / "record.json", (moment, moment))
+    assert "knows no end of 1 run" in found(log.verify(**later), "audit.records").message
+    shutil.rmtree(forged)
+    write(runs / RUN / "record.json", "{}", moment=moment)
+    assert found(log.verify(**later), "audit.records").status == "critical"
+
+
 def test_a_run_that_is_gone_is_told_unless_retention_took_it(log: Log, runs: Path) -> None:
     shutil.rmtree(runs / RUN)
     assert held(log, runs) == (

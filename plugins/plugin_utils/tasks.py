@@ -98,7 +98,9 @@ FACTS_OF_A_RUN = (
     *("run_open_notes", "run_open_approved_by", "run_open_approved_at", "run_open_approval_kind"),
     *("run_open_approval_reason", "run_open_approval_signature"),
 )
-POLICY = ("policy_", "run_open_", "run_close_", "audit_", "records_")
+# Whoever sets what the steps hand to each other can lead a run past its opening, so that is told as well.
+_HANDED = ("step_", "procedure", "__")
+POLICY = ("policy_", "run_open_", "run_close_", "audit_", "records_", "notify_", *_HANDED)
 
 
 def class_of(play: Any) -> str:

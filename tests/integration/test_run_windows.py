@@ -142,10 +142,13 @@ def test_the_command_line_makes_no_other_class_of_a_playbook(platform: Platform)
 def test_policy_from_the_command_line_is_told(platform: Platform) -> None:
     platform.variables["policy_windows"] = [ALWAYS]
     arguments = ("-e", "run_open_requires={}", "-e", "run_open_ticket=CHG-1", "-e", "something=else")
+    # What leads past the opening, and what keeps people from being told.
+    arguments += ("-e", "step_own=x __run_open_own=x notify_note=x procedure_own=x")
     run = platform.run("quiet", arguments=arguments)
     assert run.status == 0, run.output
     (given,) = [row for row in platform.record()["attention"] if row["check"] == "run.given"]
-    assert given["message"].endswith("policy for this run: run_open_requires.")
+    names = "__run_open_own, notify_note, procedure_own, run_open_requires, step_own"
+    assert given["message"].endswith(f"policy for this run: {names}.")
 
 
 def test_an_emergency_needs_somebody_who_allows_it(platform: Platform) -> None:

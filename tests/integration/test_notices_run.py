@@ -18,6 +18,7 @@ from tests.lab.runs import Platform, ended
 SIGNING = "signing-Secret-71-long-enough"
 BEARER = "bearer-Secret-72"
 SILENCER = "silence-Secret-73"
+IN_ADDRESS = "address-Secret-74"
 
 # Posts the alert that its work causes, from within the run; when the work is done, it is over.
 FIRES = """
@@ -82,7 +83,7 @@ def test_a_run_holds_its_alerts_back_and_shows_no_secret(alerts: alertmanager.Al
             "policy_channels": channels,
             "policy_records_become": False,
             "notify_attempts": 1,
-            "notify_silence_url": alerts.url,
+            "notify_silence_url": alerts.url.replace("://", f"://careops:{IN_ADDRESS}@"),
             "notify_silence_matchers": [{"name": "system", "value": "toy"}],
             "notify_silence_access": {"token": SILENCER},
             "alerts_url": alerts.url,
@@ -117,7 +118,7 @@ def test_a_run_holds_its_alerts_back_and_shows_no_secret(alerts: alertmanager.Al
     texts += [path.read_text() for path in tmp_path.rglob("*") if path.is_file() and _written_by_a_run(path, platform)]
     assert len(texts) > 6
     assert _secrets(channels) >= {mail.PASSWORD, SIGNING, BEARER, sms.TOKEN, statuspage.TOKEN}
-    for hidden in _secrets(channels):
+    for hidden in _secrets(channels) | {SILENCER, IN_ADDRESS}:
         for text in texts:
             assert hidden not in text
 

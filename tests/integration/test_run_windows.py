@@ -141,9 +141,9 @@ def test_the_command_line_makes_no_other_class_of_a_playbook(platform: Platform)
 
 def test_policy_from_the_command_line_is_told(platform: Platform) -> None:
     platform.variables["policy_windows"] = [ALWAYS]
-    arguments = ("-e", "run_open_requires={}", "-e", "run_open_ticket=CHG-1", "-e", "something=else")
-    # What leads past the opening, and what keeps people from being told.
-    arguments += ("-e", "step_own=x __run_open_own=x notify_note=x procedure_own=x")
+    # What leads past the opening, and what keeps people from being told, as well.
+    others = "step_own=x __run_open_own=x notify_note=x procedure_own=x"
+    arguments = ("-e", "run_open_requires={}", "-e", "run_open_ticket=CHG-1", "-e", "something=else", "-e", others)
     run = platform.run("quiet", arguments=arguments)
     assert run.status == 0, run.output
     (given,) = [row for row in platform.record()["attention"] if row["check"] == "run.given"]

@@ -20,7 +20,7 @@ from ..errors import MaintenanceError
 from ..findings import Action, Finding
 from ..glue import Outcome
 from .channel import DeliveryError, secret
-from .web import Answer, Server, ask, require_success, server_of
+from .web import Answer, Server, address_secrets, ask, require_success, server_of
 
 CHECK = "notice.silence"
 # Alertmanager takes the later of this and its own clock: one that is behind would let alerts through at first.
@@ -117,9 +117,9 @@ class Alertmanager:
         self._server: Server = server_of(options["url"], option="url")
         self._timeout: float = options["timeout"]
         self._ca_cert: Optional[str] = options.get("ca_cert")
-        self._secrets = [secret(options, "token"), secret(options, "password")]
+        token, password = secret(options, "token"), secret(options, "password")
+        self._secrets = [token, password, *address_secrets(self._server.url)]
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        token, password = self._secrets
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         elif password:

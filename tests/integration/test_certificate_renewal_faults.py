@@ -193,6 +193,22 @@ def test_killed_while_the_client_orders(ward: Ward) -> None:
     assert ward.world.on_disk(NAME) != ward.before
 
 
+def test_a_lineage_that_somebody_made_anew_after_a_run_was_killed_stays(ward: Ward) -> None:
+    """As when its key had to be given up: neither it nor its configuration may come back from the backup."""
+    world, client = ward.world, ward.script("certbot", "kill -9 $PPID")
+    killed(ward, start_module("certificate_renewal", ward.options(certbot_program=client)))
+    world.certbot("delete", "--cert-name", NAME)
+    assert "certbot knows no certificate" in ward.renew(mode="auto")["findings"][0]["message"]
+    assert not ward.conf.exists()
+    world.issue(NAME)
+    made = world.on_disk(NAME)
+    result = ward.renew(mode="auto")
+    (told,) = findings_of(result, "renewal.leftover")
+    assert "somebody has put another one in its place" in told["message"]
+    assert world.on_disk(NAME) == world.served(NAME) == made
+    assert ward.archived() == {f"{kind}1.pem" for kind in ("cert", "chain", "fullchain", "privkey")}
+
+
 def test_links_that_were_switched_by_half_are_put_right(ward: Ward) -> None:
     ward.service(config_test=[ward.on_the_second_call("kill -9 $PPID")])
     killed(ward, start_module("certificate_renewal", ward.options()))

@@ -122,13 +122,13 @@ class CertbotFiles:
     def restore(self, folder: str) -> None:
         kept = os.path.join(folder, "archive")
         conf = read_file(os.path.join(folder, "renewal", f"{self._live.name}.conf"))
+        if self._live.is_deleted:
+            self._live.settings()  # says so
         if not os.path.exists(self._live.conf_path) or read_file(self._live.conf_path) != conf:
             write_atomic(self._live.conf_path, conf, mode=0o644)
         for name in sorted(os.listdir(kept)):
             self._restore_file(os.path.join(kept, name), os.path.join(self._live.archive, name))
-        self._drop_ours(kept)
-        for name in filter(_LEFT.fullmatch, os.listdir(self._live.archive)):
-            os.unlink(os.path.join(self._live.archive, name))
+        self.withdraw(folder)
         others = [
             number for number in self._live.numbers() if not os.path.lexists(os.path.join(kept, f"cert{number}.pem"))
         ]
@@ -140,6 +140,11 @@ class CertbotFiles:
             link = self._live.link(kind)
             if not os.path.islink(link) or os.readlink(link) != target:
                 switch_link(link, target)
+
+    def withdraw(self, folder: str) -> None:
+        self._drop_ours(os.path.join(folder, "archive"))
+        for name in filter(_LEFT.fullmatch, os.listdir(self._live.archive)):
+            os.unlink(os.path.join(self._live.archive, name))
 
     def backed_up(self, folder: str) -> pair.Pair:
         links = (os.readlink(os.path.join(folder, "live", f"{kind}.pem")) for kind in ("fullchain", "privkey"))

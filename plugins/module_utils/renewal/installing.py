@@ -150,7 +150,8 @@ def finish(case: Case, begun: Mapping[str, Any]) -> bool:
         return True
     started = case.host.ticks()
     waited = phase == WAITING
-    if _may_be_replaced(case, phase) and _replaced(case, begun):
+    if _replaced(case, begun):
+        case.store.withdraw(kept)
         case.journal.over()
         told = "somebody has put another one in its place, which stays"
         case.findings.append(report.leftover(name, phase=phase, done_now=told))
@@ -183,21 +184,16 @@ def _before(case: Case, kept: str, *, whole: bool) -> pair.Pair:
     return case.store.present()
 
 
-def _may_be_replaced(case: Case, phase: str) -> bool:
-    """Whether another certificate than was there before and was to come can only be somebody else's.
-
-    What a client writes in place while it orders is its own. Certbot's generations are kept apart when they go back.
-    """
-    if phase == ORDERING and case.store.in_place:
-        return False
-    return phase == WAITING or case.wanted.client == "command"
-
-
 def _replaced(case: Case, begun: Mapping[str, Any]) -> bool:
-    """Whether services have been given another one than these meanwhile, and can use it."""
+    """Whether somebody else has given services a certificate meanwhile that they can use.
+
+    It is neither what was there before nor what was to come. What a client writes in place while it orders is its own.
+    """
+    if begun.get("phase") == ORDERING and case.store.in_place:
+        return False
     try:
         present = case.store.present()
-    except OSError:  # gone, so it is put back
+    except (OSError, MaintenanceError):  # gone, or no links any more, so it is put back
         return False
     return not pair.broken(present) and present.fingerprint not in (begun.get("before"), begun.get("after"))
 

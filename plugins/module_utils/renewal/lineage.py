@@ -31,6 +31,12 @@ class Lineage:
         self.config_dir = config_dir
         self.conf_path = os.path.join(config_dir, "renewal", f"{name}.conf")
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether somebody has had certbot delete it: neither its configuration nor its generations are there."""
+        archive = os.path.join(self.config_dir, "archive", self.name)
+        return not os.path.exists(self.conf_path) and not os.path.isdir(archive)
+
     def settings(self) -> Mapping[str, str]:
         """What its renewal configuration says. Raises MaintenanceError where there is none."""
         text = text_of(self.conf_path)

@@ -68,6 +68,10 @@ class OwnFiles:
             kept = os.path.join(folder, name)
             _give(installed, read_file(kept), like=kept)
 
+    def withdraw(self, folder: str) -> None:
+        for installed in self._installed:
+            sweep(os.path.realpath(installed))
+
     def backed_up(self, folder: str) -> pair.Pair:
         return pair.read_anyway(*(read_file(os.path.join(folder, name)) for name in ("certificate", "key")))
 

@@ -61,6 +61,9 @@ class Store(Protocol):
     def restore(self, folder: str) -> None:
         """Makes everything as it is in the backup. A second time, it changes nothing."""
 
+    def withdraw(self, folder: str) -> None:
+        """Takes away what we put beside what is there, whoever put that there. folder: the backup."""
+
     def backed_up(self, folder: str) -> Pair:
         """What services had been given when the backup was taken, though unreadable."""
 

@@ -25,8 +25,8 @@ from . import entry, strangers
 
 # What a run leaves on the records host: what was planned, and what was delivered.
 FILES = ("before.json", *PARTS)
-CLOSED, ATTACHED, PRUNED = "close_run", "attach_document", "prune"
-_WORTH_READING = tuple(f'"action":"{action}"'.encode() for action in (CLOSED, ATTACHED, PRUNED))
+OPENED, CLOSED, ATTACHED, PRUNED = "open_run", "close_run", "attach_document", "prune"
+_WORTH_READING = tuple(f'"action":"{action}"'.encode() for action in (OPENED, CLOSED, ATTACHED, PRUNED))
 # A record is on the host some moments before the log is told of it.
 _DELIVERY_SECONDS = 900
 _NAMED = 3
@@ -58,12 +58,13 @@ def digest_of(path: str) -> str:
 class Told:
     """What a log says of runs: digests by run and file, those of documents made of runs, and what retention took.
 
-    since: when its first entry was written. closed: every run that it knows the end of. first: when it was told of a
-    run. earlier: digests that held
-    until the log was told of others when the run was long over; anew: when that was.
+    since: when its first entry was written. opened, closed: runs whose beginning and whose end it knows. first: when it
+    was told of a run. earlier: digests that held until the log was told of others when the run was long over; anew:
+    when that was.
     """
 
     since: str = ""
+    opened: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
     digests: dict[str, dict[str, str]] = field(default_factory=dict)
     documents: dict[str, str] = field(default_factory=dict)
@@ -81,6 +82,8 @@ class Told:
             return
         if fields["action"] == PRUNED and fields.get("procedure") == "records" and fields.get("outcome") == "done":
             self.pruned.add(str(fields.get("target")))
+        if fields["action"] == OPENED and _is_name(fields.get("run")):
+            self.opened.add(fields["run"])
         if fields["action"] in (CLOSED, ATTACHED) and _is_name(fields.get("run")):
             self._see_files(fields)
 
@@ -133,9 +136,10 @@ def judge(directory: str, told: Told, *, now: datetime) -> list[Finding]:
 
     directory: of the runs.
     """
-    there = [run for run in sorted(told.digests) if os.path.isdir(os.path.join(directory, run))]
-    gone = sorted(told.digests.keys() - told.pruned - set(there))
-    findings = [_gone(directory, gone, of=len(told.digests))] if gone else []
+    known = told.digests.keys() | told.opened
+    gone = sorted(run for run in known - told.pruned if not os.path.isdir(os.path.join(directory, run)))
+    findings = [_gone(directory, gone, of=len(known))] if gone else []
+    there = sorted(run for run in told.digests if os.path.isdir(os.path.join(directory, run)))
     read = due(there, now=now)
     for run in read:
         finding = _of_run(directory, run, told, now=now)

@@ -124,6 +124,16 @@ def test_a_pipe_in_the_place_of_a_file_does_not_keep_us_waiting(log: Log, runs: 
     assert held(log, runs)[0] == "critical"
 
 
+def test_a_run_that_was_killed_and_removed_is_told_too(log: Log, runs: Path) -> None:
+    killed = RUN.replace("weekly", "daily")
+    log.run("append", entries=[entry(1, run=killed, action="open_run")])
+    (runs / killed).mkdir()
+    assert held(log, runs)[0] == "ok"
+    (runs / killed).rmdir()
+    status, message = held(log, runs)
+    assert (status, f"1 of the 2 runs that the log was told of is gone ({killed})" in message) == ("warning", True)
+
+
 def test_of_very_many_runs_each_is_read_within_four_weeks(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

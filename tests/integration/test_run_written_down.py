@@ -145,6 +145,15 @@ def test_an_emergency_that_nobody_documents_becomes_a_finding(platform: Platform
     assert run.status == 0, run.output
     run_id = platform.record()["run"]["id"]
     assert {"approve"} <= {row["action"] for row in audit_log(platform, "security")}
+    # The review that was made of it outlives the run, so the log has its digest too.
+    (closed,) = [row for row in audit_log(platform) if row["action"] == "close_run"]
+    reviews = {
+        os.path.normpath(platform.delivered / name): digest for name, digest in closed["details"]["documents"].items()
+    }
+    assert reviews == {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (platform.kept / "compliance" / "security-reviews").iterdir()
+    }
     late = records(platform, "check", now="2030-01-01T00:00:00Z")
     (finding,) = findings_of(late, "records.documentation", status="critical")
     assert finding["subject"] == run_id

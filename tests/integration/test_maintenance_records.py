@@ -118,6 +118,12 @@ def test_documents_are_made_of_what_a_run_says_of_backups_and_security(host: Hos
         f"logs/backup-verification/{name}.json",
         f"compliance/security-reviews/{name}.json",
     ]
+    # What policy wants in them later changes none that is there, since the audit log was told of it.
+    made = {path: path.read_bytes() for path in host.root.rglob(f"{name}.*")}
+    host.work("document", run=run_id, by="ana", documentation="It was full.", backup_checks=["certificate.*"])
+    (host.runs / "index.jsonl").unlink()
+    host.work("file", backup_checks=["certificate.*"])
+    assert {path: path.read_bytes() for path in host.root.rglob(f"{name}.*")} == made
 
 
 def test_an_approved_run_has_a_review_and_a_rehearsal_no_document(host: Host) -> None:

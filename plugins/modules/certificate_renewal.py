@@ -98,6 +98,10 @@ options:
             description: Protocol that begins without TLS and is told to go on with it.
             type: str
             choices: [smtp, lmtp, imap, pop3, ftp, ldap, postgres, mysql]
+          proxy_protocol:
+            description: Whether it expects the PROXY protocol before all else, as behind a load balancer.
+            type: bool
+            default: false
       trust_store:
         description:
           - File or folder of authorities that a new certificate must lead to, or V(system) for that of the host.

@@ -93,6 +93,18 @@ def test_what_somebody_put_there_after_a_run_was_killed_stays(web: Nginx, tmp_pa
     assert result["actions"] == box.renew()["actions"] == []
 
 
+def test_a_server_behind_a_load_balancer_is_told_who_connects(web: Nginx, tmp_path: Path) -> None:
+    box = Box(web, tmp_path, left=20)
+    site = web.folder / "sites" / f"tls-{BOX}.conf"
+    site.write_text(site.read_text().replace(f"{web.https_port} ssl", f"{web.https_port} ssl proxy_protocol"))
+    web.reload()
+    box.entry["endpoints"][0]["proxy_protocol"] = True
+    result = box.renew()
+    assert outcome(result)["status"] == "ok", outcome(result)["message"]
+    assert outcome(result, "renewal.served")["evidence"]["served"] == box.new.fingerprint
+    box.remove()
+
+
 def test_a_server_may_have_certificates_for_two_kinds_of_keys(web: Nginx, tmp_path: Path) -> None:
     """Who asks for no kind is shown the other one."""
     box = Box(web, tmp_path, left=20)

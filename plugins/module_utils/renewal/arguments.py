@@ -22,6 +22,7 @@ _ENDPOINT: dict[str, dict[str, Any]] = {
     "port": {"type": "int"},
     "server_name": {"type": "str"},
     "starttls": {"type": "str", "choices": list(STARTTLS_PORTS)},
+    "proxy_protocol": {"type": "bool", "default": False},
 }
 _CERTIFICATE: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},

@@ -16,12 +16,16 @@ from typing import BinaryIO, Optional
 
 from .errors import MaintenanceError
 
+_ACL = "system.posix_acl_access"
 
-def write_atomic(path: str, content: bytes, *, mode: int, owner: Optional[tuple[int, int]] = None) -> None:
+
+def write_atomic(
+    path: str, content: bytes, *, mode: int, owner: Optional[tuple[int, int]] = None, acl: bytes = b""
+) -> None:
     """Writes the file by way of a temporary one beside it: write, fsync, rename, fsync of the folder.
 
     mode: permission bits of the new file, set before it has its name. owner: its user and group by number;
-    this process's own where it is None. Raises OSError.
+    this process's own where it is None. acl: what acl_of tells of another file. Raises OSError.
     """
     folder = os.path.dirname(os.path.abspath(path))
     descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", suffix=".partial", dir=folder)
@@ -30,6 +34,8 @@ def write_atomic(path: str, content: bytes, *, mode: int, owner: Optional[tuple[
             if owner:
                 os.fchown(stream.fileno(), *owner)
             os.fchmod(stream.fileno(), mode)
+            if acl:
+                os.setxattr(stream.fileno(), _ACL, acl)
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
@@ -39,6 +45,14 @@ def write_atomic(path: str, content: bytes, *, mode: int, owner: Optional[tuple[
             os.unlink(temporary)
         raise
     sync_folder(folder)
+
+
+def acl_of(path: str) -> bytes:
+    """Who else may use the file than its permissions say (setfacl), as the kernel has it; empty where nobody may."""
+    try:
+        return os.getxattr(path, _ACL)
+    except OSError:
+        return b""
 
 
 def sweep(path: str) -> None:

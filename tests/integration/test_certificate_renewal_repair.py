@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +106,24 @@ def test_owner_and_permissions_come_back_too(box: Box) -> None:
     assert outcomes(box.renew(mode="force")) == ["critical"]
     state = box.key.stat()
     assert (state.st_mode & 0o777, state.st_uid, state.st_gid) == (0o640, 65534, 65534)
+
+
+def test_who_may_read_the_key_by_its_list_may_do_so_afterwards(box: Box) -> None:
+    """Such as PostgreSQL, which would not start with what was put back."""
+    name = "system.posix_acl_access"
+    # user::rw-, user:33:r--, group::---, mask::r--, other::---, as acl(5) has it in linux/posix_acl_xattr.h
+    entries = ((1, 6, 2**32 - 1), (2, 4, 33), (4, 0, 2**32 - 1), (16, 4, 2**32 - 1), (32, 0, 2**32 - 1))
+    may_read = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    try:
+        os.setxattr(box.key, name, may_read)
+    except OSError:
+        pytest.skip("this file system has no such lists")
+    box.service(reload=["/bin/sh", "-c", "exit 1"])
+    assert outcomes(box.renew(mode="force")) == ["critical"]
+    assert (box.key.read_bytes(), os.getxattr(box.key, name)) == (box.old.key_pem, may_read)
+    box.service()
+    assert outcomes(box.renew(mode="force")) == ["ok"]
+    assert (box.key.read_bytes(), os.getxattr(box.key, name)) == (box.new.key_pem, may_read)
 
 
 def test_one_that_fails_stops_no_other(box: Box) -> None:

@@ -9,7 +9,7 @@ import os
 import shutil
 from typing import Optional
 
-from ..files import sweep
+from ..files import acl_of, sweep
 from ..runner import Runner
 from . import pair
 from .policy import Wanted
@@ -80,7 +80,8 @@ class OwnFiles:
 
 
 def _give(path: str, content: bytes, *, like: str) -> None:
-    if not os.path.exists(path) or read_file(path) != content or _access(path) != _access(like):
+    same = os.path.exists(path) and read_file(path) == content and _access(path) == _access(like)
+    if not same or acl_of(like) not in (b"", acl_of(path)):
         replace_content(path, content, like=like)
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional, Protocol
 
-from ..files import write_atomic
+from ..files import acl_of, write_atomic
 from ..runner import Runner
 from .pair import Pair
 
@@ -78,11 +78,15 @@ def read_file(path: str) -> bytes:
 
 
 def replace_content(path: str, content: bytes, *, like: str) -> None:
-    """Gives the file, which may be a link to it, this content, with the owner and permissions of another."""
+    """Gives the file, which may be a link to it, this content, with the owner and permissions of another.
+
+    Its access control list stays where the other one has none: a backup may lie where there are no such lists.
+    """
     target = os.path.realpath(path)
     state = os.stat(like)
     try:
-        write_atomic(target, content, mode=state.st_mode & 0o7777, owner=(state.st_uid, state.st_gid))
+        owner = (state.st_uid, state.st_gid)
+        write_atomic(target, content, mode=state.st_mode & 0o7777, owner=owner, acl=acl_of(like) or acl_of(target))
     except OSError as error:
         error.filename = target  # a full disk has no name
         raise

@@ -24,7 +24,7 @@ from .turns import due
 # looked for in the folder.
 _HELD = (
     *("moment", "system", "cadence", "work_class", "operator", "ticket", "check_mode", "started", "ended", "outcome"),
-    *("sentence", "interrupted", "changed", "hosts", "procedures", "window", "approval", "change"),
+    *("sentence", "interrupted", "trouble", "changed", "hosts", "procedures", "window", "approval", "change"),
 )
 
 

@@ -26,6 +26,8 @@ from .told import ANNOUNCED, Told, told_of
 
 POLICY = "notice.policy"
 LATE = "notice.advance"
+# A timer looks every few minutes, and a controller may be restarted. What is announced shortly before has less.
+_LATE = timedelta(hours=1)
 
 Row = Mapping[str, Any]
 
@@ -118,7 +120,8 @@ def _announce(opening: Opening, *, now: datetime, house: House, planned: Planned
     )
     missed = [lead for lead in new if lead != due[-1]]
     _pass_over(missed, opening, by=identity, house=house, planned=planned)
-    planned.findings += [_missed(opening, lead, now=now) for lead in missed]
+    late = [lead for lead in new if now - (opening.opens - lead) > min(_LATE, lead / 4)]
+    planned.findings += [_late(opening, lead, now=now) for lead in missed or late]
 
 
 def _pass_over(leads: Sequence[timedelta], opening: Opening, *, by: str, house: House, planned: Planned) -> None:
@@ -239,7 +242,7 @@ def _heard(channel: Row) -> bool:
     return channel["state"] in ("delivered", "given_up") or bool(channel.get("left") or channel.get("lease"))
 
 
-def _missed(opening: Opening, lead: timedelta, *, now: datetime) -> Finding:
+def _late(opening: Opening, lead: timedelta, *, now: datetime) -> Finding:
     words = (
         f"The notice of the window {opening.name} that opens {when(opening.opens)} should have gone out "
         f"{span(lead)} before, and goes out {span(opening.opens - now)} before: "

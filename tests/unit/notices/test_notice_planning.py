@@ -143,7 +143,7 @@ def test_channels_take_the_events_they_want() -> None:
     assert first[f"{KEY}.PT72H"]["channels"] == ["mail"]
     known = sent(first, now=before(48))
     assert planned(before(20), known, takes=takes)["notices"][f"{KEY}.PT24H"]["channels"] == ["sms"]
-    none = planned(before(200), takes={"sms": [], "mail": ["failure"]})
+    none = planned(before(72), takes={"sms": [], "mail": ["failure"]})
     assert none["findings"] == [("notice.policy", "critical")]
 
 
@@ -313,6 +313,25 @@ def test_killed_before_it_was_noted_that_it_was_sent_its_readers_are_told_of_the
     assert planned(before(47), known, windows=other)["notices"][f"{KEY}.cancel"]["channels"] == []
     assert waiting.lend(entry, now=before(48), terms=waiting.Terms()) == ["mail"]
     assert planned(before(47), known, windows=other)["notices"][f"{KEY}.cancel"]["channels"] == ["mail"]
+
+
+def test_an_emergency_that_can_wait_is_told_some_hours_before_and_once() -> None:
+    once = {"name": "patch", "start": "2026-07-12T02:00", "duration": "PT1H", "announce": ["PT2H"]}
+    assert planned(before(3), windows=[once])["notices"] == {}
+    found = planned(before(2), windows=[once])["notices"]
+    assert [one["event"] for one in found.values()] == ["advance"]
+    assert planned(before(1), sent(found, now=before(2)), windows=[once])["notices"] == {}
+    late = planned(before(1), windows=[once])
+    assert [one["event"] for one in late["notices"].values()] == ["advance"]
+    assert late["findings"] == [("notice.advance", "warning")]
+
+
+def test_a_notice_that_goes_out_hours_late_is_told_although_no_other_was_missed() -> None:
+    assert planned(before(71.5))["findings"] == []
+    result = planned(before(40))
+    assert list(result["notices"]) == [f"{KEY}.PT72H"]
+    assert result["findings"] == [("notice.advance", "warning")]
+    assert "should have gone out 3 d before, and goes out 1 d 16 h before" in result["messages"][0]
 
 
 def test_a_policy_that_lost_all_its_windows_cancels_nothing() -> None:
@@ -485,13 +504,13 @@ def test_a_policy_may_change_its_mind_more_than_once() -> None:
 
 def test_a_broken_template_is_said_and_the_notice_is_planned_all_the_same(tmp_path: Any) -> None:
     (tmp_path / "advance.j2").write_text("Subject\n\n{% if %}\n")
-    result = planned(before(48), templates=[str(tmp_path)])
+    result = planned(before(72), templates=[str(tmp_path)])
     assert result["notices"][f"{KEY}.PT72H"]["subject"].startswith("clinic: maintenance")
     assert result["findings"] == [("notice.template", "warning")]
     assert "advance.j2, line 3" in result["messages"][0]
 
 
 def test_a_folder_of_templates_that_is_not_there_is_said(tmp_path: Any) -> None:
-    result = planned(before(48), templates=[str(tmp_path / "gone")])
+    result = planned(before(72), templates=[str(tmp_path / "gone")])
     assert result["findings"] == [("notice.template", "warning")]
     assert "gone is not there" in result["messages"][0]

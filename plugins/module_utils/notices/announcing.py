@@ -27,7 +27,7 @@ from .told import ANNOUNCED, Told, told_of
 POLICY = "notice.policy"
 LATE = "notice.advance"
 # A timer looks every few minutes, and a controller may be restarted. What is announced shortly before has less.
-_LATE = timedelta(hours=1)
+_TOLERATED = timedelta(hours=1)
 
 Row = Mapping[str, Any]
 
@@ -120,7 +120,7 @@ def _announce(opening: Opening, *, now: datetime, house: House, planned: Planned
     )
     missed = [lead for lead in new if lead != due[-1]]
     _pass_over(missed, opening, by=identity, house=house, planned=planned)
-    late = [lead for lead in new if now - (opening.opens - lead) > min(_LATE, lead / 4)]
+    late = [lead for lead in new if now - (opening.opens - lead) > min(_TOLERATED, lead / 4)]
     planned.findings += [_late(opening, lead, now=now) for lead in missed or late]
 
 
